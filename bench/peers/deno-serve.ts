@@ -1,0 +1,29 @@
+/** Bare `Deno.serve`: the roof over any HTTP gateway written for Deno. */
+import type { WarmContender } from "../contender.ts";
+import { Child } from "../process.ts";
+import { denoProgram, peerProgram } from "../programs.ts";
+
+export function startDenoServe(): Promise<WarmContender> {
+  return startServer("bare Deno.serve", "deno-serve.ts");
+}
+
+export function startDenoWait(): Promise<WarmContender> {
+  return startServer("bare Deno.serve", "deno-wait.ts");
+}
+
+async function startServer(
+  name: string,
+  program: string,
+): Promise<WarmContender & { readonly pid: number }> {
+  const child = new Child({
+    command: denoProgram,
+    args: ["run", "--quiet", "--no-config", "--allow-net", peerProgram(program)],
+  });
+  const [, port] = await child.line(/port (\d+)\n/);
+  return {
+    name,
+    pid: child.pid,
+    endpoint: { url: `http://127.0.0.1:${port}/`, headers: {} },
+    [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
+  };
+}
