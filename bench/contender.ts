@@ -9,6 +9,7 @@ export interface Endpoint {
 /** A running server whose trivial function has answered before. */
 export interface WarmContender extends AsyncDisposable {
   readonly name: string;
+  readonly pid: number;
   readonly endpoint: Endpoint;
 }
 

@@ -1,4 +1,5 @@
 /** One Orla under measurement: started on a data directory, spoken to by its public ports only. */
+import { setTimeout as pause } from "node:timers/promises";
 import pg from "pg";
 import type { Endpoint } from "./contender.ts";
 import { Child } from "./process.ts";
@@ -57,7 +58,7 @@ export class Orla implements AsyncDisposable {
         const said = await Deno.readTextFile(log).catch(() => "");
         throw new Error(`Orla did not start:\n${said.slice(-2000)}`);
       }
-      await new Promise((resolve) => setTimeout(resolve, pollMs));
+      await pause(pollMs);
     }
   }
 

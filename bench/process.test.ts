@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Child, descendants, memoryOf, parseMemory } from "./process.ts";
+import { Child, descendants, memoryOf, parseMemory, programBelow } from "./process.ts";
 
 Deno.test("a rollup is read in megabytes", () => {
   const rollup = [
@@ -26,6 +26,7 @@ Deno.test("a child is found by its line, measured, and gone after its scope", as
     assert.ok((await memoryOf(pid)).pssMb > 0);
     const below = await descendants(pid);
     assert.equal(below.length, 1);
+    assert.deepEqual(await programBelow(pid, "no such program"), []);
     Deno.kill(below[0]!, "SIGKILL");
   }
   await assert.rejects(memoryOf(pid), Deno.errors.NotFound);

@@ -123,6 +123,15 @@ export async function memoryOfAll(pids: readonly number[]): Promise<Memory> {
   };
 }
 
+/** Living processes below `pid` whose executable has this file name. */
+export async function programBelow(pid: number, program: string): Promise<number[]> {
+  const found = await Promise.all((await descendants(pid)).map(async (below) => {
+    const path = await Deno.readLink(`/proc/${below}/exe`).catch(() => "");
+    return path.endsWith(`/${program}`) ? [below] : [];
+  }));
+  return found.flat();
+}
+
 /** Every living process below `pid`. */
 export async function descendants(pid: number): Promise<number[]> {
   const path = `/proc/${pid}/task`;

@@ -47,7 +47,8 @@ export function printTable(table: Table): string {
     ...table.lines.map((line) => [line.contender, ...line.figures.map(formatFigure)]),
   ];
   const notes = table.notes.map((note) => `\n${note}\n`).join("");
-  return `### ${table.title}\n\n${alignColumns(rows)}\n${notes}`;
+  const body = table.lines.length === 0 ? "" : `${alignColumns(rows)}\n`;
+  return `### ${table.title}\n\n${body}${notes}`;
 }
 
 export function printGoals(goals: readonly Goal[]): string {

@@ -14,7 +14,7 @@ export function startDenoWait(): Promise<WarmContender> {
 async function startServer(
   name: string,
   program: string,
-): Promise<WarmContender & { readonly pid: number }> {
+): Promise<WarmContender> {
   const child = new Child({
     command: denoProgram,
     args: ["run", "--quiet", "--no-config", "--allow-net", peerProgram(program)],

@@ -8,6 +8,7 @@ export async function startNodeHttp(): Promise<WarmContender> {
   const [, port] = await child.line(/port (\d+)\n/);
   return {
     name: "bare node:http",
+    pid: child.pid,
     endpoint: { url: `http://127.0.0.1:${port}/`, headers: {} },
     [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
   };

@@ -13,6 +13,7 @@ export async function startNodeWorkerPool(): Promise<WarmContender> {
   const { child, base } = await start();
   return {
     name: "Node worker pool",
+    pid: child.pid,
     endpoint: { url: `${base}/warm`, headers: {} },
     [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
   };

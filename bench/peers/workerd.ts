@@ -16,6 +16,7 @@ export async function startWorkerd(): Promise<WarmContender> {
   const { child, base } = await start("workerd-hello.capnp");
   return {
     name: "workerd",
+    pid: child.pid,
     endpoint: { url: `${base}/`, headers: {} },
     [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
   };
