@@ -1,0 +1,314 @@
+/**
+ * Every setting of `orla start`, once: the command line's help, the documentation and the reader of
+ * the configuration (config.ts) all come from this table.
+ *
+ * A setting listed as `unsupported` is one the platform will have; setting it is refused, so that
+ * nobody relies on what is not there.
+ */
+import { z } from "zod";
+import { logLevels } from "../base/log.ts";
+
+export interface Setting<T = unknown> {
+  /** Name of the environment variable. */
+  readonly env: string;
+  /** Name of the command line's flag, without dashes. */
+  readonly flag: string;
+  /** Reads a string (environment, flag) or a JSON value (file). */
+  readonly schema: z.ZodType<T>;
+  /** Completes "… must be". */
+  readonly expects: string;
+  readonly default: T;
+  /** The default as help shows it, where the value itself says too little. */
+  readonly shownDefault?: string;
+  /** Placeholder in help. */
+  readonly value: string;
+  readonly help: string;
+  /** Never printed. */
+  readonly secret?: true;
+  /** A path: relative to the file it stands in, or to the working directory. */
+  readonly path?: true;
+  /** Why setting it is refused. */
+  readonly unsupported?: string;
+}
+
+function setting<T>(description: Setting<T>): Setting<T> {
+  return description;
+}
+
+const text = z.string().min(1);
+const optionalText = z.union([text, z.null()]);
+
+const digits = z.union([z.number(), z.string().regex(/^\d+$/).transform(Number)]);
+const integer = (min: number, max: number) => digits.pipe(z.number().int().min(min).max(max));
+
+/** Milliseconds: a plain number, or one with a unit. */
+function duration(minMs: number, maxMs: number): z.ZodType<number> {
+  const units: Readonly<Record<string, number>> = {
+    ms: 1,
+    s: 1000,
+    min: 60_000,
+    h: 3_600_000,
+    d: 86_400_000,
+  };
+  const withUnit = z.string().regex(/^\d+(\.\d+)?\s*(ms|s|min|h|d)$/).transform((written) => {
+    const unit = written.replace(/^[\d.\s]+/, "");
+    return parseFloat(written) * (units[unit] ?? 1);
+  });
+  return z.union([digits, withUnit]).pipe(z.number().min(minMs).max(maxMs));
+}
+
+/** Megabytes (2^20 bytes): a plain number, or one with a unit. */
+function megabytes(min: number): z.ZodType<number> {
+  const withUnit = z.string().regex(/^\d+(\.\d+)?\s*(MB|GB)$/i).transform((written) =>
+    parseFloat(written) * (/gb$/i.test(written) ? 1024 : 1)
+  );
+  return z.union([digits, withUnit]).pipe(z.number().min(min));
+}
+
+const postgresUrl = z.string().refine((written) =>
+  /^postgres(ql)?:\/\//.test(written) && URL.canParse(written)
+);
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
+
+export const settings = {
+  httpPort: setting({
+    env: "ORLA_HTTP_PORT",
+    flag: "http-port",
+    value: "port",
+    schema: integer(0, 65535),
+    expects: "a port from 0 to 65535",
+    default: 8000,
+    help: "port for HTTP; 0 picks a free one",
+  }),
+  sqlPort: setting({
+    env: "ORLA_SQL_PORT",
+    flag: "sql-port",
+    value: "port",
+    schema: integer(0, 65535),
+    expects: "a port from 0 to 65535",
+    default: 5433,
+    help: "port for SQL clients; 0 picks a free one",
+  }),
+  host: setting({
+    env: "ORLA_HOST",
+    flag: "host",
+    value: "address",
+    schema: text,
+    expects: "an address to listen on",
+    default: "127.0.0.1",
+    help: "address both ports listen on; 0.0.0.0 for every network",
+  }),
+  dataDir: setting({
+    env: "ORLA_DATA_DIR",
+    flag: "data-dir",
+    value: "path",
+    schema: text,
+    expects: "a path",
+    default: ".orla",
+    shownDefault: "./.orla",
+    path: true,
+    help: "directory for the state file, the keys, logs and the embedded Postgres",
+  }),
+  databaseUrl: setting<string | null>({
+    env: "DATABASE_URL",
+    flag: "database-url",
+    value: "url",
+    schema: postgresUrl,
+    expects: "a postgres:// URL",
+    default: null,
+    shownDefault: "the embedded Postgres",
+    secret: true,
+    help: "use this Postgres (15 or newer) instead of the embedded one",
+  }),
+  databaseConnections: setting({
+    env: "ORLA_DATABASE_CONNECTIONS",
+    flag: "database-connections",
+    value: "count",
+    schema: integer(2, 1000),
+    expects: "a whole number from 2 to 1000",
+    default: 10,
+    help: "connections Orla itself may hold to Postgres, beside those of its SQL clients",
+  }),
+  callbackHost: setting<string | null>({
+    env: "ORLA_CALLBACK_HOST",
+    flag: "callback-host",
+    value: "address",
+    schema: optionalText,
+    expects: "an address of this machine",
+    default: null,
+    shownDefault: "127.0.0.1 with a database on this machine",
+    help: "address at which Postgres reaches this node to run functions called in SQL",
+  }),
+  callbackPort: setting({
+    env: "ORLA_CALLBACK_PORT",
+    flag: "callback-port",
+    value: "port",
+    schema: integer(0, 65535),
+    expects: "a port from 0 to 65535",
+    default: 0,
+    help: "port of the same; 0 picks a free one",
+  }),
+  serviceKey: setting<string | null>({
+    env: "ORLA_SERVICE_KEY",
+    flag: "service-key",
+    value: "key",
+    // A guessable administrator's key is worse than an error at start.
+    schema: z.string().regex(/^[\x21-\x7e]{8,512}$/),
+    expects: "at least 8 printable characters without spaces",
+    default: null,
+    shownDefault: "made at the first start, kept in the data directory",
+    secret: true,
+    help: "the administrator's API key",
+  }),
+  region: setting({
+    env: "ORLA_REGION",
+    flag: "region",
+    value: "name",
+    schema: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/),
+    expects: "a name of letters, digits, dots, dashes and underscores",
+    default: "local",
+    help: "label of this node, kept with every execution",
+  }),
+  tlsCert: setting<string | null>({
+    env: "ORLA_TLS_CERT",
+    flag: "tls-cert",
+    value: "path",
+    schema: optionalText,
+    expects: "a path",
+    default: null,
+    path: true,
+    help: "certificate chain (PEM): HTTP becomes HTTPS, SQL clients may use TLS",
+  }),
+  tlsKey: setting<string | null>({
+    env: "ORLA_TLS_KEY",
+    flag: "tls-key",
+    value: "path",
+    schema: optionalText,
+    expects: "a path",
+    default: null,
+    path: true,
+    help: "private key (PEM) of the certificate",
+  }),
+  blankProcesses: setting({
+    env: "ORLA_BLANK_PROCESSES",
+    flag: "blank-processes",
+    value: "count",
+    schema: integer(0, 256),
+    expects: "a whole number from 0 to 256",
+    default: 4,
+    help: "started processes kept ready for the next cold start",
+  }),
+  idleTimeoutMs: setting({
+    env: "ORLA_IDLE_TIMEOUT",
+    flag: "idle-timeout",
+    value: "time",
+    schema: duration(100, 30 * DAY_MS),
+    expects: "a time such as 90s or 5min, at least 100ms",
+    default: 5 * MINUTE_MS,
+    shownDefault: "5min",
+    help: "an instance without calls is stopped after this time",
+  }),
+  memoryBudgetMb: setting<number | null>({
+    env: "ORLA_MEMORY_BUDGET",
+    flag: "memory-budget",
+    value: "size",
+    schema: megabytes(64),
+    expects: "a size such as 2GB or 512MB, at least 64MB",
+    default: null,
+    shownDefault: "three quarters of the machine's memory",
+    help: "memory all instances may use together",
+  }),
+  retentionMs: setting({
+    env: "ORLA_RETENTION",
+    flag: "retention",
+    value: "time",
+    schema: duration(DAY_MS, 3650 * DAY_MS),
+    expects: "a time of at least one day, such as 30d",
+    default: 30 * DAY_MS,
+    shownDefault: "30d",
+    help: "executions and logs older than this are dropped",
+  }),
+  drainTimeoutMs: setting({
+    env: "ORLA_DRAIN_TIMEOUT",
+    flag: "drain-timeout",
+    value: "time",
+    schema: duration(0, 3_600_000),
+    expects: "a time such as 30s, at most one hour",
+    default: 30_000,
+    shownDefault: "30s",
+    help: "how long running calls may finish when Orla is asked to stop",
+  }),
+  metricsAuth: setting<"none" | "key">({
+    env: "ORLA_METRICS_AUTH",
+    flag: "metrics-auth",
+    value: "who",
+    schema: z.enum(["none", "key"]),
+    expects: "none or key",
+    default: "none",
+    help: "who may read /metrics: anyone (none), or holders of the service key (key)",
+  }),
+  logLevel: setting({
+    env: "ORLA_LOG_LEVEL",
+    flag: "log-level",
+    value: "level",
+    schema: z.enum(logLevels),
+    expects: `one of ${logLevels.join(", ")}`,
+    default: "info",
+    help: "the least serious lines to write",
+  }),
+  logFormat: setting<"text" | "json">({
+    env: "ORLA_LOG_FORMAT",
+    flag: "log-format",
+    value: "format",
+    schema: z.enum(["text", "json"]),
+    expects: "text or json",
+    default: "text",
+    help: "lines for people (text) or for a collector (json)",
+  }),
+  redisUrl: setting<string | null>({
+    env: "REDIS_URL",
+    flag: "redis-url",
+    value: "url",
+    schema: optionalText,
+    expects: "a redis:// URL",
+    default: null,
+    secret: true,
+    help: "counters and cache shared by several nodes",
+    unsupported: "sharing counters and cache through Redis or Valkey is not supported yet",
+  }),
+  functionsDir: setting<string | null>({
+    env: "ORLA_FUNCTIONS_DIR",
+    flag: "functions-dir",
+    value: "path",
+    schema: optionalText,
+    expects: "a path",
+    default: null,
+    path: true,
+    help: "folder whose files become functions",
+    unsupported:
+      "deploying functions from a folder is not supported yet; create them with CREATE EDGE FUNCTION",
+  }),
+  jwtSecret: setting<string | null>({
+    env: "ORLA_JWT_SECRET",
+    flag: "jwt-secret",
+    value: "secret",
+    schema: optionalText,
+    expects: "a secret",
+    default: null,
+    secret: true,
+    help: "verifies callers' JSON Web Tokens",
+    unsupported: "calls with JSON Web Tokens are not supported yet; use the service or anon key",
+  }),
+} as const;
+
+export type SettingName = keyof typeof settings;
+export type SettingValues = {
+  readonly [K in SettingName]: (typeof settings)[K] extends Setting<infer T> ? T : never;
+};
+
+/** The table as a list, for help and documentation. */
+export const settingList: ReadonlyArray<readonly [SettingName, Setting]> =
+  // The keys are the literal's own: nothing else can be added to a frozen `as const` object.
+  (Object.keys(settings) as SettingName[]).map((name) => [name, settings[name] as Setting]);
