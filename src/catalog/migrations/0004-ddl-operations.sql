@@ -1,0 +1,271 @@
+-- The operations behind edge.ddl, and the functions people call.
+
+CREATE FUNCTION edge.ddl_create(request jsonb, path name[], caller name) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  target name;
+  schema_oid oid;
+  f edge.functions;
+  definition jsonb;
+  shown text := quote_ident(request ->> 'name');
+  place text := edge.at(request ->> 'position');
+BEGIN
+  IF request ->> 'name' ~ '/' THEN
+    RAISE EXCEPTION 'the name of an edge function cannot contain a slash' USING ERRCODE = '42602',
+      DATATYPE = place;
+  END IF;
+  IF request ->> 'schema' IS NOT NULL THEN
+    target := request ->> 'schema';
+  ELSE
+    -- As current_schema(): the first of the path that is not put there by Postgres itself.
+    SELECT s INTO target FROM unnest(path) WITH ORDINALITY u(s, n)
+      WHERE s <> 'pg_catalog' AND s !~ '^pg_temp' ORDER BY n LIMIT 1;
+    IF target IS NULL THEN
+      RAISE EXCEPTION 'no schema has been selected to create in' USING ERRCODE = '3F000', DATATYPE = place;
+    END IF;
+  END IF;
+  SELECT n.oid INTO schema_oid FROM pg_namespace n WHERE n.nspname = target;
+  IF schema_oid IS NULL THEN
+    RAISE EXCEPTION 'schema "%" does not exist', target USING ERRCODE = '3F000', DATATYPE = place,
+      HINT = format('CREATE SCHEMA %I makes the namespace.', target);
+  END IF;
+  IF target IN ('edge', 'system', 'edge_dblink', 'information_schema', 'default') OR target ~ '^pg_' THEN
+    RAISE EXCEPTION 'schema "%" cannot hold edge functions', target
+      USING ERRCODE = '42939', DATATYPE = place, HINT = CASE target
+        WHEN 'default' THEN 'The namespace "default" is the schema public.'
+        ELSE 'It belongs to Postgres or to Orla.' END;
+  END IF;
+  IF NOT pg_has_role(caller, 'orla_admin', 'USAGE') THEN
+    RAISE EXCEPTION 'permission denied to create an edge function' USING ERRCODE = '42501',
+      HINT = format('GRANT orla_admin TO %I lets this role create edge functions.', caller);
+  END IF;
+  IF NOT has_schema_privilege(caller, schema_oid, 'CREATE') THEN
+    RAISE EXCEPTION 'permission denied for schema %', target USING ERRCODE = '42501', DATATYPE = place;
+  END IF;
+  -- Two creations of one name wait for each other here, rather than meet in a unique index.
+  PERFORM pg_advisory_xact_lock(hashtextextended(format('orla %I.%I', target, request ->> 'name'), 0));
+
+  definition := jsonb_build_object('language', request -> 'language', 'code', request -> 'code',
+    'module', request -> 'module', 'options', request -> 'options')
+    || edge.resolve_signature(request, path, caller);
+
+  SELECT * INTO f FROM edge.functions e
+    WHERE e.schema_name = target AND e.name = request ->> 'name' FOR UPDATE;
+  IF f.function_id IS NOT NULL THEN
+    IF NOT coalesce((request ->> 'orReplace')::boolean, false) THEN
+      RAISE EXCEPTION 'edge function % already exists', shown USING ERRCODE = '42723', DATATYPE = place,
+        HINT = 'CREATE OR REPLACE EDGE FUNCTION makes a new version of it.';
+    END IF;
+    PERFORM edge.locate_owned(request || jsonb_build_object('schema', target), path, caller);
+    RETURN edge.next_version(f, definition, 'replaced', caller);
+  END IF;
+
+  INSERT INTO edge.functions (schema_name, name) VALUES (target, request ->> 'name') RETURNING * INTO f;
+  IF to_regprocedure(edge.signature(f, nullif(definition -> 'parameters', 'null'))) IS NOT NULL THEN
+    RAISE EXCEPTION 'function % already exists',
+        edge.signature(f, nullif(definition -> 'parameters', 'null'))
+      USING ERRCODE = '42723', DATATYPE = place,
+        HINT = 'It is an ordinary Postgres function. Drop it, or choose another name.';
+  END IF;
+  UPDATE edge.functions SET current_version_id = edge.insert_version(f, definition, caller)
+    WHERE function_id = f.function_id RETURNING * INTO f;
+  RETURN edge.reply(edge.definition(f.current_version_id), 'created') || jsonb_build_object('statements', jsonb_build_array(edge.create_wrapper_statement(
+      f, nullif(definition -> 'parameters', 'null'), definition ->> 'returns')));
+END $$;
+
+CREATE FUNCTION edge.ddl_alter(request jsonb, path name[], caller name) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  f edge.functions := edge.locate_owned(request, path, caller);
+  old jsonb := edge.definition(f.current_version_id);
+  module jsonb := coalesce(request -> 'modules' -> (old ->> 'language'), request -> 'module');
+  new jsonb := old;
+BEGIN
+  new := new || jsonb_build_object('options', (old -> 'options') || coalesce(request -> 'options', '{}'));
+  IF request ->> 'code' IS NOT NULL THEN
+    IF module ? 'error' THEN
+      PERFORM edge.raise_error(module -> 'error');
+    ELSIF module IS NULL THEN
+      RAISE EXCEPTION 'there is no compiled module for language %', old ->> 'language' USING ERRCODE = '22023';
+    END IF;
+    new := new || jsonb_build_object('code', request -> 'code', 'module', module);
+  END IF;
+  RETURN edge.next_version(f, new, 'altered', caller);
+END $$;
+
+CREATE FUNCTION edge.ddl_rollback(request jsonb, path name[], caller name) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  f edge.functions := edge.locate_owned(request, path, caller);
+  old jsonb := edge.definition(f.current_version_id);
+  target bigint;
+BEGIN
+  SELECT v.version_id INTO target FROM edge.versions v
+    WHERE v.function_id = f.function_id AND v.version = (request ->> 'version')::integer;
+  IF target IS NULL THEN
+    RAISE EXCEPTION 'edge function % has no version %', quote_ident(f.name), request ->> 'version'
+      USING ERRCODE = '42704', HINT = format('Existing versions: %s.', (
+        SELECT string_agg(v.version::text, ', ' ORDER BY v.version)
+        FROM edge.versions v WHERE v.function_id = f.function_id));
+  ELSIF target = f.current_version_id THEN
+    RAISE NOTICE 'edge function % is at version % already', quote_ident(f.name), request ->> 'version';
+    RETURN edge.reply(old, 'unchanged') || '{"statements": []}';
+  END IF;
+  RETURN edge.switch_version(f, old, target, 'rolled_back', caller);
+END $$;
+
+-- Only finds the function and checks the right to drop it: the DROP is the caller's own.
+CREATE FUNCTION edge.ddl_drop(request jsonb, path name[], caller name) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  f edge.functions;
+BEGIN
+  IF coalesce((request ->> 'ifExists')::boolean, false)
+    AND NOT EXISTS (SELECT FROM edge.locate(request, path)) THEN
+    RAISE NOTICE 'edge function % does not exist, skipping', quote_ident(request ->> 'name');
+    RETURN '{"statements": []}';
+  END IF;
+  f := edge.locate_owned(request, path, caller);
+  RETURN jsonb_build_object('functionId', f.function_id::text, 'statements', jsonb_build_array(
+    format('DROP FUNCTION %s %s', f.wrapper::regprocedure,
+      CASE request ->> 'behavior' WHEN 'cascade' THEN 'CASCADE' ELSE 'RESTRICT' END)));
+END $$;
+
+-- After the statements: couples the function with the wrapper its owner has just made.
+CREATE FUNCTION edge.ddl_bind(request jsonb, caller name) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  f edge.functions;
+  v edge.versions;
+  made oid;
+BEGIN
+  SELECT * INTO f FROM edge.functions e
+    WHERE e.function_id = (request ->> 'functionId')::bigint AND e.wrapper IS NULL;
+  SELECT * INTO v FROM edge.versions e WHERE e.version_id = f.current_version_id;
+  SELECT p.oid INTO made FROM pg_proc p
+    WHERE p.oid = to_regprocedure(edge.signature(f, v.parameters))
+      AND pg_has_role(caller, p.proowner, 'USAGE')
+      AND p.prosrc = edge.wrapper_body(f.function_id, v.parameters, v.returns);
+  IF made IS NULL THEN
+    RAISE EXCEPTION 'there is nothing to bind' USING ERRCODE = '55000';
+  END IF;
+  UPDATE edge.functions SET wrapper = made WHERE function_id = f.function_id;
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION edge.ddl_request() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  NEW.result := CASE NEW.operation
+    WHEN 'create' THEN edge.ddl_create(NEW.request, NEW.path, NEW.caller)
+    WHEN 'alter' THEN edge.ddl_alter(NEW.request, NEW.path, NEW.caller)
+    WHEN 'rollback' THEN edge.ddl_rollback(NEW.request, NEW.path, NEW.caller)
+    WHEN 'drop' THEN edge.ddl_drop(NEW.request, NEW.path, NEW.caller)
+    WHEN 'bind' THEN edge.ddl_bind(NEW.request, NEW.caller)
+    WHEN 'follow' THEN edge.follow()
+  END;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER request INSTEAD OF INSERT ON edge.ddl
+  FOR EACH ROW EXECUTE FUNCTION edge.ddl_request();
+
+-- Runs what edge.ddl gave back, with the rights of the caller and with nobody's search_path: in it
+-- `text` is pg_catalog's.
+CREATE FUNCTION edge.run(statements jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  statement text;
+BEGIN
+  FOR statement IN SELECT jsonb_array_elements_text(statements) LOOP
+    EXECUTE statement;
+  END LOOP;
+END $$;
+
+-- These four have no search_path of their own, because the caller's must reach edge.ddl. They name
+-- everything by schema instead, and use no operator.
+CREATE FUNCTION edge.change(operation text, request jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+  plan pg_catalog.jsonb;
+BEGIN
+  IF pg_catalog.current_setting('transaction_read_only')::pg_catalog.bool THEN
+    RAISE EXCEPTION 'cannot execute % EDGE FUNCTION in a read-only transaction',
+      pg_catalog.upper(operation) USING ERRCODE = '25006';
+  END IF;
+  INSERT INTO edge.ddl (operation, request) VALUES (operation, request) RETURNING result INTO plan;
+  RETURN edge.finish(plan);
+END $$;
+
+CREATE FUNCTION edge.finish(plan jsonb) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF plan -> 'statements' <> '[]' THEN
+    PERFORM edge.run(plan -> 'statements');
+    INSERT INTO edge.ddl (operation, request)
+      VALUES (CASE WHEN plan ? 'change' THEN 'bind' ELSE 'follow' END, plan);
+  END IF;
+  RETURN plan - 'statements';
+END $$;
+
+CREATE FUNCTION edge.create_function(request jsonb) RETURNS jsonb
+LANGUAGE sql AS $$ SELECT edge.change('create', request) $$;
+CREATE FUNCTION edge.alter_function(request jsonb) RETURNS jsonb
+LANGUAGE sql AS $$ SELECT edge.change('alter', request) $$;
+CREATE FUNCTION edge.rollback_function(request jsonb) RETURNS jsonb
+LANGUAGE sql AS $$ SELECT edge.change('rollback', request) $$;
+
+CREATE FUNCTION edge.drop_function(request jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+  one pg_catalog.jsonb;
+  plan pg_catalog.jsonb;
+  dropped pg_catalog.int4 := 0;
+BEGIN
+  FOR one IN SELECT value FROM pg_catalog.jsonb_array_elements(
+    pg_catalog.jsonb_extract_path(request, 'names'))
+  LOOP
+    plan := edge.change('drop', pg_catalog.jsonb_build_object(
+      'schema', pg_catalog.jsonb_extract_path(one, 'schema'),
+      'name', pg_catalog.jsonb_extract_path(one, 'name'),
+      'position', pg_catalog.jsonb_extract_path(one, 'position'),
+      'ifExists', pg_catalog.jsonb_extract_path(request, 'ifExists'),
+      'behavior', pg_catalog.jsonb_extract_path(request, 'behavior')));
+    dropped := dropped OPERATOR(pg_catalog.+)
+      CASE WHEN pg_catalog.jsonb_exists(plan, 'functionId') THEN 1 ELSE 0 END;
+  END LOOP;
+  RETURN pg_catalog.jsonb_build_object('dropped', dropped);
+END $$;
+
+-- An error with the fields a statement's translator has found.
+CREATE FUNCTION edge.raise_error(error jsonb) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RAISE EXCEPTION USING ERRCODE = coalesce(error ->> 'sqlstate', 'XX000'),
+    MESSAGE = coalesce(error ->> 'message', 'unknown error'),
+    HINT = coalesce(error ->> 'hint', ''), DETAIL = coalesce(error ->> 'detail', ''),
+    DATATYPE = edge.at(error ->> 'position');
+END $$;
+
+-- The one entry of the SQL gateway. A CALL sends no rows; the INFO, which no setting of the client's
+-- suppresses, carries the command tag and marks the place in the stream of replies.
+CREATE PROCEDURE edge.apply(command text, definition jsonb) LANGUAGE plpgsql AS $$
+DECLARE
+  tag pg_catalog.text;
+BEGIN
+  IF command OPERATOR(pg_catalog.=) 'create_function' THEN
+    PERFORM edge.create_function(definition);
+    tag := 'CREATE EDGE FUNCTION';
+  ELSIF command OPERATOR(pg_catalog.=) 'alter_function' THEN
+    PERFORM edge.alter_function(definition);
+    tag := 'ALTER EDGE FUNCTION';
+  ELSIF command OPERATOR(pg_catalog.=) 'drop_function' THEN
+    PERFORM edge.drop_function(definition);
+    tag := 'DROP EDGE FUNCTION';
+  ELSIF command OPERATOR(pg_catalog.=) 'rollback_function' THEN
+    PERFORM edge.rollback_function(definition);
+    tag := 'ROLLBACK EDGE FUNCTION';
+  ELSIF command OPERATOR(pg_catalog.=) 'raise_error' THEN
+    PERFORM edge.raise_error(definition);
+  ELSE
+    RAISE EXCEPTION 'unknown edge command %', command USING ERRCODE = '42601';
+  END IF;
+  RAISE INFO USING ERRCODE = 'OR000', MESSAGE = tag;
+END $$;

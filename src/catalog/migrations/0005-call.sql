@@ -1,0 +1,142 @@
+-- From a wrapper function to a node and back.
+--
+--   f(a, b)      the wrapper: runs as its caller, packs arguments, converts the result
+--   edge.invoke  runs as the caller still, and tells edge.call who that is
+--   edge.call    the platform's rights: checks EXECUTE, finds the version, speaks to a node
+--
+-- edge.call believes what it is told about the caller only when the frame above it is edge.invoke.
+-- Postgres renders that frame as `edge.invoke(bigint,jsonb)`, always with its schema since invoke's
+-- search_path is fixed, and nobody else can create functions in `edge`: the frame cannot be forged.
+-- So the right to call is Postgres's own EXECUTE on the wrapper, for the role that is really in
+-- force, also inside SECURITY DEFINER functions and maintenance commands.
+
+-- The password by which Postgres proves to a node that it is Postgres. Only the owner may read it.
+CREATE TABLE edge.callback (
+  only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+  password text NOT NULL
+);
+-- 244 random bits; pgcrypto is not everywhere.
+INSERT INTO edge.callback (password)
+  VALUES (replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''));
+
+CREATE TABLE edge.nodes (
+  node_id text PRIMARY KEY,
+  region text NOT NULL,
+  version text NOT NULL,
+  started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  heartbeat_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- An address, or the absolute directory of a unix socket, as libpq's `host`.
+  callback_host text NOT NULL,
+  callback_port integer NOT NULL CHECK (callback_port BETWEEN 1 AND 65535),
+  -- What isolation the machine gives to functions.
+  sandbox jsonb NOT NULL DEFAULT '{}'
+);
+
+CREATE FUNCTION edge.invoke(function_id bigint, arguments jsonb) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN edge.call(function_id, arguments, CURRENT_USER);
+END $$;
+
+-- Opens the session's connection `orla` to a living node, the one heard from last first.
+CREATE FUNCTION edge.connect() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  node record;
+  tried text := '';
+BEGIN
+  FOR node IN
+    SELECT n.node_id, n.callback_host AS host, n.callback_port AS port, c.password
+    FROM edge.nodes n, edge.callback c
+    -- Measured from the transaction's start: an old snapshot shows old heartbeats.
+    WHERE n.heartbeat_at > transaction_timestamp() - interval '30 s'
+    ORDER BY n.heartbeat_at DESC
+  LOOP
+    BEGIN
+      PERFORM edge_dblink.dblink_connect('orla', format(
+        'host=%L port=%s dbname=orla user=orla password=%L client_encoding=UTF8 sslmode=disable '
+        'gssencmode=disable connect_timeout=3 tcp_user_timeout=10000 keepalives_idle=10 '
+        'keepalives_interval=3 keepalives_count=3 application_name=postgres',
+        node.host, node.port, node.password));
+      RETURN;
+    EXCEPTION WHEN sqlclient_unable_to_establish_sqlconnection OR connection_exception
+      OR external_routine_exception THEN
+      tried := concat_ws(E'\n', nullif(tried, ''), format('node %s: %s', node.node_id, SQLERRM));
+    END;
+  END LOOP;
+  RAISE EXCEPTION 'Orla is not reachable from the database' USING ERRCODE = '08001',
+    DETAIL = CASE tried WHEN '' THEN 'No node has given a sign of life in the last 30 seconds.' ELSE tried END,
+    HINT = 'Edge functions run in Orla: is `orla start` running, and connected to this database?';
+END $$;
+
+CREATE FUNCTION edge.call(function_id bigint, arguments jsonb, caller name) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+  stack text;
+  wrapper oid;
+  version_id bigint;
+  header text;
+  state text;
+  body text;
+BEGIN
+  GET DIAGNOSTICS stack = PG_CONTEXT;
+  -- The words around the names depend on the server's language; the first frame, ours, shows them.
+  IF NOT starts_with(split_part(stack, E'\n', 2),
+      split_part(stack, 'edge.call(', 1) || 'edge.invoke(bigint,jsonb)') THEN
+    RAISE EXCEPTION 'edge.call is not for direct use' USING ERRCODE = '42501',
+      HINT = 'Call the edge function by its name.';
+  END IF;
+  SELECT f.wrapper, f.current_version_id INTO wrapper, version_id
+    FROM edge.functions f WHERE f.function_id = function_id;
+  IF wrapper IS NULL THEN
+    RAISE EXCEPTION 'there is no edge function with id %', function_id USING ERRCODE = '42883';
+  ELSIF NOT has_function_privilege(caller, wrapper, 'EXECUTE') THEN
+    RAISE EXCEPTION 'permission denied for function %', wrapper::regproc USING ERRCODE = '42501';
+  END IF;
+
+  -- The connection of an earlier call may be gone since, or, after a cancelled call, still in use.
+  IF 'orla' = ANY (edge_dblink.dblink_get_connections()) THEN
+    IF edge_dblink.dblink_is_busy('orla') = 1 OR edge_dblink.dblink_error_message('orla') <> 'OK' THEN
+      PERFORM edge_dblink.dblink_disconnect('orla');
+      PERFORM edge.connect();
+    END IF;
+  ELSE
+    PERFORM edge.connect();
+  END IF;
+
+  header := '{"v":"' || version_id || '","role":' || to_json(caller);
+  BEGIN
+    PERFORM edge_dblink.dblink_send_query('orla', header || E'}\n' || coalesce(arguments::text, 'null'));
+    SELECT r.state, r.body INTO state, body
+      FROM edge_dblink.dblink_get_result('orla') AS r(state text, body text);
+    -- The empty result at the end frees the connection for the next query.
+    PERFORM FROM edge_dblink.dblink_get_result('orla') AS r(state text, body text);
+    IF state = 'unknown_version' THEN
+      PERFORM edge_dblink.dblink_send_query('orla', header || ',"def":'
+        || edge.definition(version_id)::text || E'}\n' || coalesce(arguments::text, 'null'));
+      SELECT r.state, r.body INTO state, body
+        FROM edge_dblink.dblink_get_result('orla') AS r(state text, body text);
+      PERFORM FROM edge_dblink.dblink_get_result('orla') AS r(state text, body text);
+    END IF;
+  EXCEPTION
+    WHEN query_canceled THEN
+      -- Closing the socket is what tells the node to stop the function.
+      PERFORM edge_dblink.dblink_disconnect('orla');
+      RAISE;
+    WHEN OTHERS THEN
+      PERFORM edge_dblink.dblink_disconnect('orla');
+      RAISE EXCEPTION 'Orla went away during the call of %', wrapper::regproc USING ERRCODE = '08006',
+        DETAIL = SQLERRM, HINT = 'The function may or may not have done its work.';
+  END;
+
+  CASE state
+    WHEN 'ok' THEN
+      RETURN nullif(body, 'null')::jsonb;
+    WHEN 'error' THEN
+      PERFORM edge.raise_error(body::jsonb);
+    ELSE
+      RAISE EXCEPTION 'Orla answered %, which this database does not understand', quote_nullable(state)
+        USING ERRCODE = '08P01', HINT = 'Is every node of the same release?';
+  END CASE;
+END $$;

@@ -1,0 +1,48 @@
+-- What people read about functions and nodes. Everybody sees every function's name and options, as in
+-- pg_proc; the code is shown to its owner, to orla_admin and to superusers, and NULL to others.
+
+CREATE VIEW system.edge_functions AS
+  SELECT
+    CASE f.schema_name WHEN 'public' THEN f.name::text
+      ELSE f.schema_name || '/' || f.name END AS function_id,
+    f.name::text AS name,
+    CASE f.schema_name WHEN 'public' THEN 'default' ELSE f.schema_name::text END AS namespace,
+    v.language, v.version, v.parameters, v.returns, v.memory_mb, v.timeout_ms, v.concurrency,
+    v.min_instances, v.max_instances, v.auth, v.handler, v.enabled, v.description,
+    pg_get_userbyid(p.proowner)::text AS owner,
+    f.created_at, f.updated_at,
+    CASE WHEN pg_has_role(p.proowner, 'USAGE') OR pg_has_role('orla_admin', 'USAGE')
+      THEN v.code END AS code
+  FROM edge.functions f
+  JOIN edge.versions v ON v.version_id = f.current_version_id
+  JOIN pg_proc p ON p.oid = f.wrapper;
+
+CREATE VIEW system.edge_function_versions AS
+  SELECT
+    CASE f.schema_name WHEN 'public' THEN f.name::text
+      ELSE f.schema_name || '/' || f.name END AS function_id,
+    v.version, v.version_id = f.current_version_id AS current,
+    v.language, v.parameters, v.returns, v.memory_mb, v.timeout_ms, v.concurrency,
+    v.min_instances, v.max_instances, v.auth, v.handler, v.enabled, v.description,
+    v.created_at, v.created_by::text AS created_by,
+    CASE WHEN pg_has_role(p.proowner, 'USAGE') OR pg_has_role('orla_admin', 'USAGE')
+      THEN v.code END AS code
+  FROM edge.functions f
+  JOIN edge.versions v USING (function_id)
+  JOIN pg_proc p ON p.oid = f.wrapper;
+
+CREATE VIEW system.edge_nodes AS
+  SELECT node_id, region, version, started_at, heartbeat_at,
+    heartbeat_at > clock_timestamp() - interval '30 s' AS alive, sandbox
+  FROM edge.nodes;
+
+GRANT SELECT ON system.edge_functions, system.edge_function_versions TO PUBLIC;
+GRANT SELECT ON system.edge_nodes TO orla_admin;
+
+-- Postgres lets everybody execute a new function; ours are for the platform unless named here.
+REVOKE ALL ON ALL ROUTINES IN SCHEMA edge FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION edge.create_function(jsonb), edge.alter_function(jsonb),
+  edge.drop_function(jsonb), edge.rollback_function(jsonb), edge.raise_error(jsonb),
+  edge.change(text, jsonb), edge.finish(jsonb), edge.run(jsonb),
+  edge.invoke(bigint, jsonb), edge.call(bigint, jsonb, name) TO PUBLIC;
+GRANT EXECUTE ON PROCEDURE edge.apply(text, jsonb) TO PUBLIC;
