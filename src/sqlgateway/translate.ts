@@ -1,0 +1,261 @@
+/**
+ * From edge statements to the SQL that carries them out on the client's own connection.
+ *
+ * DDL becomes `CALL edge.apply(command, definition)`: CALL returns no row, so that Describe, Bind and
+ * row limits behave as for any utility statement. What returns rows becomes a SELECT. A mistake
+ * becomes a call that raises it, so that the client's transaction fails as it would by Postgres' own.
+ */
+import { OrlaError, toOrlaError } from "../base/errors.ts";
+import type { CompiledModule, Language } from "../functions/function.ts";
+import { parseAllOptions, parseOptions } from "../functions/options.ts";
+import type {
+  AlterFunction,
+  CodeNode,
+  CreateFunction,
+  EdgeStatement,
+  QualifiedName,
+  Statement,
+} from "../sql/ast.ts";
+import { parseStatements } from "../sql/parse.ts";
+import { mayContainEdge } from "../sql/prefilter.ts";
+import type { StatementTranslator, TranslationContext } from "./request-stream.ts";
+import { characterPosition, type Piece, type Rewrite } from "./rewrite.ts";
+import { jsonLiteral, quoteIdentifier } from "./sql-text.ts";
+
+/**
+ * Makes code ready to run. Throws `OrlaError` whose position, if any, is an offset in the code.
+ * `functions/` implements it.
+ */
+export type CompileCode = (
+  source: { readonly language: Language; readonly code: string },
+) => Promise<CompiledModule>;
+
+type Command =
+  | "create_function"
+  | "alter_function"
+  | "drop_function"
+  | "rollback_function"
+  | "raise_error";
+
+/** Those the design names and this release does not run. */
+const FUTURE_LANGUAGES: readonly string[] = ["python", "wasm"];
+const LANGUAGES: readonly Language[] = ["javascript", "typescript"];
+
+export function createTranslator(compile: CompileCode): StatementTranslator {
+  return {
+    mayContainEdge,
+    translate: async (text, context) => {
+      try {
+        return await translateText(text, context, compile);
+      } catch (thrown) {
+        // A syntax error anywhere keeps every statement of the text from running.
+        return { original: text, pieces: raise(text, thrown, 0) };
+      }
+    },
+  };
+}
+
+async function translateText(
+  text: string,
+  context: TranslationContext,
+  compile: CompileCode,
+): Promise<Rewrite | null> {
+  const { standardConformingStrings, refusal } = context;
+  const statements = parseStatements(text, { standardConformingStrings });
+  const edge = statements.filter(isEdge);
+  if (edge.length === 0) return null;
+  const pieces: Piece[] = [];
+  let copied = 0;
+  for (const { statement } of edge) {
+    const { start, end } = statement.span;
+    if (refusal !== null) throw new OrlaError("not_supported", refusal, { position: start });
+    pieces.push({ kind: "copied", text: text.slice(copied, start), from: copied });
+    pieces.push(...await translateStatement(text, statement, compile));
+    copied = end;
+  }
+  pieces.push({ kind: "copied", text: text.slice(copied), from: copied });
+  return { original: text, pieces };
+}
+
+async function translateStatement(
+  text: string,
+  statement: EdgeStatement,
+  compile: CompileCode,
+): Promise<Piece[]> {
+  const place = (name: QualifiedName) => namePlace(text, name);
+  try {
+    switch (statement.kind) {
+      case "create_function":
+        return call("create_function", await createDefinition(text, statement, compile));
+      case "alter_function":
+        return call("alter_function", await alterDefinition(text, statement, compile));
+      case "drop_function":
+        return call("drop_function", {
+          names: statement.names.map(place),
+          ifExists: statement.ifExists,
+          behavior: statement.behavior,
+        });
+      case "rollback_function":
+        return call("rollback_function", {
+          ...place(statement.name),
+          version: statement.version,
+          versionPosition: characterPosition(text, statement.versionSpan.start),
+        });
+      case "execute_function":
+        return [
+          written("SELECT "),
+          written(functionName(statement.name), statement.name.span.start),
+          written("("),
+          copiedFrom(statement.arguments),
+          written(")"),
+        ];
+      case "list": {
+        const select = written("SELECT * FROM system.edge_functions");
+        const { where } = statement;
+        return where === null ? [select] : [select, written(" WHERE "), copiedFrom(where)];
+      }
+      default:
+        return statement satisfies never;
+    }
+  } catch (thrown) {
+    // The statement's meaning is wrong, not its form: what stands before it may run.
+    return raise(text, thrown, statement.span.start);
+  }
+}
+
+async function createDefinition(
+  text: string,
+  statement: CreateFunction,
+  compile: CompileCode,
+): Promise<unknown> {
+  const language = knownLanguage(statement);
+  const options = parseAllOptions(statement.options);
+  const code = requiredCode(statement);
+  const module = await compile({ language, code: code.text })
+    .catch((thrown) => {
+      throw placedInText(thrown, code);
+    });
+  return {
+    ...namePlace(text, statement.name),
+    orReplace: statement.orReplace,
+    language,
+    parameters: statement.parameters?.map(({ name, type, span }) => ({
+      name,
+      type,
+      position: characterPosition(text, span.start),
+    })) ?? null,
+    returns: statement.returns?.type ?? null,
+    returnsPosition: statement.returns === null
+      ? null
+      : characterPosition(text, statement.returns.span.start),
+    code: code.text,
+    module,
+    options,
+  };
+}
+
+/**
+ * Only the database knows, within the client's transaction, which language the function has: code is
+ * compiled for each, and the database takes the one that fits, or raises its error.
+ */
+async function alterDefinition(
+  text: string,
+  statement: AlterFunction,
+  compile: CompileCode,
+): Promise<unknown> {
+  const options = parseOptions(statement.options);
+  const name = namePlace(text, statement.name);
+  const { code } = statement;
+  if (code === null) return { ...name, options };
+  const modules: Record<string, unknown> = {};
+  for (const language of LANGUAGES) {
+    modules[language] = await compile({ language, code: code.text })
+      .catch((thrown) => ({ error: errorFields(text, placedInText(thrown, code), null) }));
+  }
+  return { ...name, options, code: code.text, modules };
+}
+
+function knownLanguage({ language, name }: CreateFunction): Language {
+  if (language === null) {
+    throw new OrlaError("syntax_error", "the function has no LANGUAGE", {
+      position: name.span.start,
+      hint: "Say LANGUAGE javascript or LANGUAGE typescript.",
+    });
+  }
+  const position = language.span.start;
+  const known = LANGUAGES.find((candidate) => candidate === language.name);
+  if (known !== undefined) return known;
+  if (FUTURE_LANGUAGES.includes(language.name)) {
+    throw new OrlaError("not_supported", `LANGUAGE ${language.name} is not supported yet`, {
+      position,
+    });
+  }
+  throw new OrlaError("invalid_option", `there is no language ${language.name}`, {
+    position,
+    hint: "Say LANGUAGE javascript or LANGUAGE typescript.",
+  });
+}
+
+function requiredCode({ code, name }: CreateFunction): CodeNode {
+  if (code !== null) return code;
+  throw new OrlaError("syntax_error", "the function has no code", {
+    position: name.span.start,
+    hint: "Give it at the end: AS $$ … $$.",
+  });
+}
+
+/** An error in the code, placed in the statement: inside the code where that stands as it is. */
+function placedInText(thrown: unknown, code: CodeNode): OrlaError {
+  const error = toOrlaError(thrown);
+  const inside = code.verbatim ? error.position ?? 0 : 0;
+  const { cause, hint, detail, sqlState } = error;
+  return new OrlaError(error.code, error.message, {
+    cause,
+    sqlState,
+    position: code.span.start + inside,
+    ...(hint === undefined ? {} : { hint }),
+    ...(detail === undefined ? {} : { detail }),
+  });
+}
+
+/** `fallback` is the offset to point at when the error names none. */
+function errorFields(text: string, thrown: unknown, fallback: number | null): unknown {
+  const error = toOrlaError(thrown);
+  const offset = error.position ?? fallback;
+  return {
+    sqlstate: error.sqlState,
+    message: error.message,
+    hint: error.hint,
+    detail: error.detail,
+    position: offset === null ? undefined : characterPosition(text, offset),
+  };
+}
+
+function raise(text: string, thrown: unknown, fallback: number): Piece[] {
+  return call("raise_error", errorFields(text, thrown, fallback));
+}
+
+function call(command: Command, definition: unknown): Piece[] {
+  return [written(`CALL edge.apply('${command}', ${jsonLiteral(definition)})`)];
+}
+
+function namePlace(text: string, { schema, name, span }: QualifiedName) {
+  return { schema, name, position: characterPosition(text, span.start) };
+}
+
+function functionName({ schema, name }: QualifiedName): string {
+  const quoted = quoteIdentifier(name);
+  return schema === null ? quoted : `${quoteIdentifier(schema)}.${quoted}`;
+}
+
+function written(text: string, pointsAt: number | null = null): Piece {
+  return { kind: "written", text, pointsAt };
+}
+
+function copiedFrom(part: { readonly text: string; readonly span: { readonly start: number } }) {
+  return { kind: "copied", text: part.text, from: part.span.start } as const;
+}
+
+function isEdge(statement: Statement): statement is Extract<Statement, { kind: "edge" }> {
+  return statement.kind === "edge";
+}
