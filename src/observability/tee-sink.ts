@@ -1,0 +1,16 @@
+/** Hands each record to several sinks, in order. */
+import type { ExecutionSink } from "../functions/execution.ts";
+
+export function teeSink(...sinks: readonly ExecutionSink[]): ExecutionSink {
+  return {
+    started(execution) {
+      for (const sink of sinks) sink.started(execution);
+    },
+    finished(execution, end) {
+      for (const sink of sinks) sink.finished(execution, end);
+    },
+    log(entry) {
+      for (const sink of sinks) sink.log(entry);
+    },
+  };
+}
