@@ -1,0 +1,57 @@
+/**
+ * A node's private directory for sockets and the modules of running functions: short-lived, and
+ * with a short path, because a unix socket's path has room for about a hundred bytes.
+ */
+import { join } from "node:path";
+import { OrlaError } from "../base/errors.ts";
+
+/** `sun_path` holds 104 bytes on macOS, 108 on Linux; what we put below is at most this long. */
+const LONGEST_SOCKET_PATH_BYTES = 100;
+const LONGEST_NAME_BELOW = 40;
+
+export interface RuntimeDir extends AsyncDisposable {
+  readonly path: string;
+}
+
+/**
+ * Makes `<parent>/orla-xxxxxx`. Other users may pass through it (0711) only when we are root and
+ * have children of another uid; what lies in it has its own 0700 directories.
+ */
+export async function createRuntimeDir(parents: readonly string[]): Promise<RuntimeDir> {
+  const failures: string[] = [];
+  for (const parent of parents) {
+    const path = join(parent, `orla-${randomName()}`);
+    if (new TextEncoder().encode(path).length + LONGEST_NAME_BELOW > LONGEST_SOCKET_PATH_BYTES) {
+      failures.push(`${parent}: too long for unix sockets`);
+      continue;
+    }
+    try {
+      // Never an existing directory: /tmp is everybody's.
+      await Deno.mkdir(path, { mode: 0o700 });
+      if (Deno.uid() === 0) await Deno.chmod(path, 0o711);
+      return {
+        path,
+        async [Symbol.asyncDispose]() {
+          await Deno.remove(path, { recursive: true }).catch(ignoreAbsent);
+        },
+      };
+    } catch (cause) {
+      failures.push(`${parent}: ${cause instanceof Error ? cause.message : cause}`);
+    }
+  }
+  throw new OrlaError(
+    "unavailable",
+    `no directory for sockets could be made (${failures.join("; ")})`,
+    { hint: "Make /tmp writable." },
+  );
+}
+
+function randomName(): string {
+  const letters = "abcdefghijklmnopqrstuvwxyz0123456789";
+  const bytes = crypto.getRandomValues(new Uint8Array(8));
+  return Array.from(bytes, (byte) => letters[byte % letters.length]).join("");
+}
+
+function ignoreAbsent(thrown: unknown): void {
+  if (!(thrown instanceof Deno.errors.NotFound)) throw thrown;
+}
