@@ -1,0 +1,19 @@
+import { equal, throws } from "node:assert/strict";
+import { parseLanguage } from "./language.ts";
+
+Deno.test("languages by any of their names, in any letter case", () => {
+  equal(parseLanguage("JavaScript"), "javascript");
+  equal(parseLanguage("js"), "javascript");
+  equal(parseLanguage("TYPESCRIPT"), "typescript");
+  equal(parseLanguage("ts"), "typescript");
+});
+
+Deno.test("other languages are refused where they stand", () => {
+  throws(() => parseLanguage("python", 7), { code: "not_supported", position: 7 });
+  throws(() => parseLanguage("javascrpt", 7), {
+    code: "invalid_option",
+    position: 7,
+    hint: "Did you mean javascript?",
+  });
+  throws(() => parseLanguage("cobol"), { hint: "Use javascript or typescript." });
+});
