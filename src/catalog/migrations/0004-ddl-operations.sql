@@ -234,14 +234,27 @@ BEGIN
   RETURN pg_catalog.jsonb_build_object('dropped', dropped);
 END $$;
 
--- An error with the fields a statement's translator has found.
+-- An error with the fields a statement's translator, or a function, has chosen. A field that is given
+-- to RAISE is shown even when it is empty, hence the four forms.
 CREATE FUNCTION edge.raise_error(error jsonb) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  sqlstate_ text := CASE WHEN error ->> 'sqlstate' ~ '^[0-9A-Z]{5}$' AND error ->> 'sqlstate' !~ '^0[0-2]'
+    THEN error ->> 'sqlstate' ELSE 'XX000' END;
+  message_ text := coalesce(error ->> 'message', 'unknown error');
+  hint_ text := nullif(error ->> 'hint', '');
+  detail_ text := nullif(error ->> 'detail', '');
+  place text := edge.at(error ->> 'position');
 BEGIN
-  RAISE EXCEPTION USING ERRCODE = coalesce(error ->> 'sqlstate', 'XX000'),
-    MESSAGE = coalesce(error ->> 'message', 'unknown error'),
-    HINT = coalesce(error ->> 'hint', ''), DETAIL = coalesce(error ->> 'detail', ''),
-    DATATYPE = edge.at(error ->> 'position');
+  IF hint_ IS NULL AND detail_ IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = sqlstate_, MESSAGE = message_, DATATYPE = place;
+  ELSIF hint_ IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = sqlstate_, MESSAGE = message_, DATATYPE = place, DETAIL = detail_;
+  ELSIF detail_ IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = sqlstate_, MESSAGE = message_, DATATYPE = place, HINT = hint_;
+  END IF;
+  RAISE EXCEPTION USING ERRCODE = sqlstate_, MESSAGE = message_, DATATYPE = place,
+    HINT = hint_, DETAIL = detail_;
 END $$;
 
 -- The one entry of the SQL gateway. A CALL sends no rows; the INFO, which no setting of the client's

@@ -1,0 +1,399 @@
+import assert from "node:assert/strict";
+import {
+  createRequest,
+  type Refusal,
+  refusal,
+  startTestServer,
+  type TestDatabase,
+  type TestSession,
+} from "./test-database.ts";
+
+const CREATE = "SELECT edge.create_function($1)";
+const ALTER = "SELECT edge.alter_function($1)";
+const DROP = "SELECT edge.drop_function($1)";
+const ROLLBACK = "SELECT edge.rollback_function($1)";
+
+/** What there is of edge functions and of the Postgres functions that stand for them. */
+async function inventory(database: TestDatabase): Promise<string[]> {
+  const { rows } = await database.admin.query(`
+    SELECT 'function ' || schema_name || '.' || name AS item FROM edge.functions
+    UNION ALL SELECT 'version ' || version FROM edge.versions
+    UNION ALL SELECT 'wrapper ' || oid::regprocedure FROM pg_proc WHERE prosrc ~ 'edge\\.invoke'
+      AND pronamespace <> 'edge'::regnamespace
+    ORDER BY item`);
+  return rows.map(({ item }) => item);
+}
+
+Deno.test("DDL of edge functions", async (t) => {
+  await using server = await startTestServer();
+  const test = (
+    name: string,
+    body: (session: TestSession, database: TestDatabase) => Promise<void>,
+  ) =>
+    t.step(name, async () => {
+      await using database = await server.createDatabase();
+      await body(await database.connect(), database);
+    });
+
+  await test("CREATE makes function, first version and Postgres function", async (session, db) => {
+    const reply = await session.value(CREATE, [createRequest({ parameters: "a int, b text" })]);
+    assert.deepEqual(reply, {
+      functionId: "1",
+      versionId: "1",
+      version: 1,
+      namespace: "default",
+      name: "f",
+      change: "created",
+    });
+    assert.deepEqual(await inventory(db), [
+      "function public.f",
+      "version 1",
+      "wrapper f(integer,text)",
+    ]);
+  });
+
+  await test("without a signature it takes one JSON payload", async (session) => {
+    await session.query(CREATE, [createRequest({ parameters: null, returns: null })]);
+    assert.equal(
+      await session.value(`SELECT pg_get_function_arguments('f'::regproc)
+        || ' → ' || pg_get_function_result('f'::regproc)`),
+      "payload jsonb DEFAULT NULL::jsonb → jsonb",
+    );
+  });
+
+  const refused: Record<
+    string,
+    [fields: Parameters<typeof createRequest>[0], Partial<Refusal>]
+  > = {
+    "an unknown parameter type": [{ parameters: "a nope" }, {
+      code: "42704",
+      message: 'type "nope" does not exist',
+      dataType: "orla:20",
+    }],
+    "an unknown result type": [{ returns: "missing.thing" }, {
+      code: "3F000",
+      dataType: "orla:40",
+    }],
+    "a type that hides a statement": [
+      { parameters: "a text) RETURNS int AS $$;DROP TABLE x;$$--" },
+      {
+        code: "42601",
+        dataType: "orla:20",
+      },
+    ],
+    "a pseudo-type": [{ parameters: "a anyelement" }, {
+      code: "42P13",
+      message: "edge functions cannot take the pseudo-type anyelement",
+    }],
+    "a trigger function": [{ returns: "trigger" }, { code: "42P13" }],
+    "a set": [{ returns: "SETOF text" }, { code: "42601", dataType: "orla:40" }],
+    "a schema that does not exist": [{ schema: "nowhere" }, {
+      code: "3F000",
+      message: 'schema "nowhere" does not exist',
+      hint: "CREATE SCHEMA nowhere makes the namespace.",
+      dataType: "orla:10",
+    }],
+    "our own schema": [{ schema: "edge" }, { code: "42939" }],
+    "a schema of Postgres": [{ schema: "pg_catalog" }, { code: "42939" }],
+    "a slash in the name": [{ name: "a/b" }, { code: "42602" }],
+    "two parameters of one name": [{ parameters: "a int, a int" }, { code: "42P13" }],
+    "an option out of range": [{ options: { memoryMb: 0 } }, { code: "23514" }],
+    "an unknown option": [{ options: { turbo: true } }, {
+      code: "22023",
+      message: "unknown option turbo",
+    }],
+    "an unknown language": [{ language: "cobol" }, { code: "23514" }],
+  };
+  for (const [name, [fields, expected]] of Object.entries(refused)) {
+    await test(`CREATE refuses ${name} and leaves nothing`, async (session, db) => {
+      const found = await refusal(session.query(CREATE, [createRequest(fields)]));
+      assert.deepEqual({ ...found, ...expected }, found);
+      assert.deepEqual(await inventory(db), []);
+    });
+  }
+
+  await test("a second CREATE is refused, OR REPLACE makes a version", async (session, db) => {
+    await session.query(CREATE, [createRequest()]);
+    assert.equal(
+      (await refusal(session.query(CREATE, [createRequest({ code: "2" })]))).hint,
+      "CREATE OR REPLACE EDGE FUNCTION makes a new version of it.",
+    );
+    const oid = await session.value("SELECT 'f'::regproc::oid");
+    await session.query("GRANT EXECUTE ON FUNCTION f TO pg_monitor");
+    await session.query(CREATE, [createRequest({ code: "2", orReplace: true })]);
+    assert.equal(await session.value("SELECT 'f'::regproc::oid"), oid);
+    assert.deepEqual(await inventory(db), [
+      "function public.f",
+      "version 1",
+      "version 2",
+      "wrapper f(text)",
+    ]);
+    await session.query(CREATE, [createRequest({ code: "2", orReplace: true })]);
+    assert.deepEqual(session.notices, ["edge function f is unchanged"]);
+  });
+
+  await test("an ordinary function of the same signature is not touched", async (session) => {
+    await session.query("CREATE FUNCTION f(text) RETURNS text LANGUAGE sql AS 'SELECT $1'");
+    const { code, message } = await refusal(session.query(CREATE, [createRequest()]));
+    assert.deepEqual([code, message], ["42723", "function public.f(text) already exists"]);
+    assert.equal(await session.value("SELECT f('mine')"), "mine");
+    await session.query(CREATE, [createRequest({ parameters: "a int" })]);
+  });
+
+  await test("a new signature keeps owner and grants", async (session, db) => {
+    const ann = await db.connect("ann");
+    await db.admin.query("GRANT orla_admin TO ann");
+    await ann.query(CREATE, [createRequest()]);
+    await ann.query("REVOKE EXECUTE ON FUNCTION f FROM PUBLIC");
+    await ann.query("GRANT EXECUTE ON FUNCTION f TO pg_monitor WITH GRANT OPTION");
+    await session.query(CREATE, [createRequest({ parameters: "a int, b int", orReplace: true })]);
+    assert.equal(
+      await session.value("SELECT 'f'::regproc::regprocedure::text"),
+      "f(integer,integer)",
+    );
+    assert.deepEqual(
+      await session.query(
+        "SELECT proowner::regrole::text AS owner, proacl::text AS acl FROM pg_proc WHERE proname = 'f'",
+      ),
+      [{ owner: "ann", acl: "{ann=X/ann,pg_monitor=X*/ann}" }],
+    );
+  });
+
+  await test(
+    "dependents stop a new signature and a DROP, CASCADE takes them along",
+    async (session, db) => {
+      await session.query(CREATE, [createRequest()]);
+      await session.query("CREATE VIEW v AS SELECT f('x')");
+      const replaced = await refusal(
+        session.query(CREATE, [createRequest({ parameters: "a int", orReplace: true })]),
+      );
+      assert.equal(replaced.code, "2BP01");
+      const drop = (
+        behavior: string,
+      ) => [JSON.stringify({ names: [{ schema: null, name: "f" }], behavior })];
+      const { code, detail } = await refusal(session.query(DROP, drop("restrict")));
+      assert.deepEqual([code, detail], [
+        "2BP01",
+        "view public.v depends on function public.f(text)",
+      ]);
+      assert.equal((await inventory(db)).length, 3);
+      assert.deepEqual(await session.value(DROP, drop("cascade")), { dropped: 1 });
+      assert.deepEqual(await inventory(db), []);
+      assert.equal(await session.value("SELECT to_regclass('v')"), null);
+    },
+  );
+
+  await test("ROLLBACK, also to a savepoint, leaves nothing", async (session, db) => {
+    await session.query("BEGIN");
+    await session.query(CREATE, [createRequest()]);
+    await session.query("ROLLBACK");
+    assert.deepEqual(await inventory(db), []);
+    await session.query("BEGIN");
+    await session.query(CREATE, [createRequest({ name: "kept" })]);
+    await session.query("SAVEPOINT s");
+    await session.query(CREATE, [createRequest({ name: "gone" })]);
+    await session.query("ROLLBACK TO s");
+    await session.query("COMMIT");
+    assert.deepEqual(await inventory(db), [
+      "function public.kept",
+      "version 1",
+      "wrapper kept(text)",
+    ]);
+  });
+
+  await test("ALTER merges options, picks the module of the language", async (session) => {
+    await session.query(CREATE, [createRequest({ language: "typescript" })]);
+    const reply = await session.value(ALTER, [JSON.stringify({
+      schema: null,
+      name: "f",
+      options: { memoryMb: 256, description: "said" },
+      code: "let a: number",
+      modules: {
+        javascript: { error: { sqlstate: "42601", message: "no types here" } },
+        typescript: { code: "let a", sourceMap: null, style: "web" },
+      },
+    })]);
+    assert.equal((reply as { version: number }).version, 2);
+    assert.deepEqual(
+      await session.query(`SELECT version, memory_mb, timeout_ms, description, code
+      FROM system.edge_functions`),
+      [{
+        version: 2,
+        memory_mb: 256,
+        timeout_ms: 30_000,
+        description: "said",
+        code: "let a: number",
+      }],
+    );
+    const wrong = await refusal(session.query(ALTER, [JSON.stringify({
+      name: "f",
+      code: "?",
+      modules: {
+        typescript: { error: { sqlstate: "42601", message: "bad", hint: "mend it", position: 33 } },
+      },
+    })]));
+    assert.deepEqual(wrong, {
+      code: "42601",
+      message: "bad",
+      hint: "mend it",
+      detail: undefined,
+      dataType: "orla:33",
+    });
+  });
+
+  await test("ALTER that changes nothing says so", async (session) => {
+    await session.query(CREATE, [createRequest()]);
+    const reply = await session.value(ALTER, ['{"name": "f", "options": {"memoryMb": 128}}']);
+    assert.equal((reply as { change: string }).change, "unchanged");
+    assert.deepEqual(session.notices, ["edge function f is unchanged"]);
+    assert.equal(await session.value("SELECT count(*)::int FROM edge.versions"), 1);
+  });
+
+  await test(
+    "ROLLBACK goes to a version, its signature too, and ALTER counts on",
+    async (session, db) => {
+      await session.query(CREATE, [createRequest()]);
+      await session.query(CREATE, [createRequest({ parameters: "a int", orReplace: true })]);
+      const reply = await session.value(ROLLBACK, ['{"name": "f", "version": 1}']);
+      assert.deepEqual([
+        (reply as { version: number }).version,
+        (reply as { change: string }).change,
+      ], [
+        1,
+        "rolled_back",
+      ]);
+      assert.equal((await inventory(db)).at(-1), "wrapper f(text)");
+      await session.query(ALTER, ['{"name": "f", "options": {"memoryMb": 64}}']);
+      assert.equal(await session.value("SELECT version FROM system.edge_functions"), 3);
+      const { code, message, hint } = await refusal(
+        session.query(ROLLBACK, ['{"name": "f", "version": 9}']),
+      );
+      assert.deepEqual([code, message, hint], [
+        "42704",
+        "edge function f has no version 9",
+        "Existing versions: 1, 2, 3.",
+      ]);
+    },
+  );
+
+  await test("what does not exist is said with help", async (session) => {
+    const { code, message, dataType } = await refusal(
+      session.query(ALTER, ['{"name": "g", "position": 5}']),
+    );
+    assert.deepEqual([code, message, dataType], [
+      "42883",
+      "edge function g does not exist",
+      "orla:5",
+    ]);
+    await session.query("CREATE FUNCTION g() RETURNS int LANGUAGE sql AS 'SELECT 1'");
+    assert.match(
+      String((await refusal(session.query(DROP, ['{"names": [{"name": "g"}]}']))).hint),
+      /ordinary Postgres function/,
+    );
+    await session.query(DROP, ['{"names": [{"name": "g"}], "ifExists": true}']);
+    assert.deepEqual(session.notices, ["edge function g does not exist, skipping"]);
+  });
+
+  await test("names and types follow the caller's search_path", async (session, db) => {
+    await session.query(
+      "CREATE SCHEMA one; CREATE SCHEMA two; CREATE TYPE two.mood AS ENUM ('so')",
+    );
+    await session.query("SET search_path = one, two, public");
+    await session.query(CREATE, [createRequest({ parameters: "m mood" })]);
+    assert.deepEqual(await inventory(db), [
+      "function one.f",
+      "version 1",
+      "wrapper one.f(two.mood)",
+    ]);
+    await session.query(CREATE, [createRequest({ schema: "public" })]);
+    await session.query(DROP, ['{"names": [{"name": "f"}]}']);
+    assert.deepEqual((await inventory(db))[0], "function public.f");
+    await session.query("SET search_path = nowhere");
+    assert.equal((await refusal(session.query(CREATE, [createRequest()]))).code, "3F000");
+  });
+
+  await test("a type named text in front of Postgres's own is the one meant", async (session) => {
+    await session.query("CREATE SCHEMA mine; CREATE DOMAIN mine.text AS int");
+    await session.query("SET search_path = mine, pg_catalog");
+    await session.query(CREATE, [createRequest({ returns: "pg_catalog.text" })]);
+    assert.deepEqual(
+      await session.query("SELECT parameters, returns FROM system.edge_functions"),
+      [{ parameters: [{ name: "a", type: "mine.text" }], returns: "text" }],
+    );
+  });
+
+  await test("plain DDL on the Postgres function is followed", async (session, db) => {
+    await session.query("CREATE SCHEMA shop");
+    await session.query(CREATE, [createRequest()]);
+    await session.query("ALTER FUNCTION f RENAME TO g");
+    await session.query("ALTER FUNCTION g SET SCHEMA shop");
+    await session.query("ALTER SCHEMA shop RENAME TO store");
+    assert.deepEqual(
+      await session.query("SELECT function_id, namespace, name FROM system.edge_functions"),
+      [{ function_id: "store/g", namespace: "store", name: "g" }],
+    );
+    await session.query("BEGIN; DROP SCHEMA store CASCADE; ROLLBACK");
+    assert.equal((await inventory(db)).length, 3);
+    await session.query("DROP SCHEMA store CASCADE");
+    assert.deepEqual(await inventory(db), []);
+    await session.query(CREATE, [createRequest()]);
+    await session.query("DROP FUNCTION f");
+    assert.deepEqual(await inventory(db), []);
+  });
+
+  await test("of two sessions that create one name the second is refused", async (session, db) => {
+    const other = await db.connect();
+    await session.query("BEGIN");
+    await session.query(CREATE, [createRequest()]);
+    const second = refusal(other.query(CREATE, [createRequest()]));
+    await waitForLock(db);
+    await session.query("COMMIT");
+    assert.equal((await second).code, "42723");
+  });
+
+  await test("versions cannot be changed, not even by a superuser's UPDATE", async (session) => {
+    await session.query(CREATE, [createRequest()]);
+    for (const statement of ["UPDATE edge.versions SET code = ''", "DELETE FROM edge.versions"]) {
+      assert.equal((await refusal(session.query(statement))).code, "55000");
+    }
+    assert.equal((await refusal(session.query("TRUNCATE edge.versions CASCADE"))).code, "55000");
+  });
+
+  await test("ids are never used twice", async (session) => {
+    await session.query("BEGIN");
+    await session.query(CREATE, [createRequest()]);
+    await session.query("ROLLBACK");
+    const reply = await session.value(CREATE, [createRequest()]);
+    assert.deepEqual(
+      [(reply as { functionId: string }).functionId, (reply as { versionId: string }).versionId],
+      ["2", "2"],
+    );
+  });
+
+  await test("a read-only transaction creates nothing", async (session) => {
+    await session.query("BEGIN READ ONLY");
+    const { code, message } = await refusal(session.query(CREATE, [createRequest()]));
+    assert.deepEqual([code, message], [
+      "25006",
+      "cannot execute CREATE EDGE FUNCTION in a read-only transaction",
+    ]);
+    await session.query("ROLLBACK");
+  });
+
+  await test("the gateway's CALL reports its tag as INFO, whatever the client's settings", async (session) => {
+    await session.query("SET client_min_messages = error");
+    await session.query("CALL edge.apply('create_function', $1)", [createRequest()]);
+    await session.query("CALL edge.apply('drop_function', $1)", ['{"names": [{"name": "f"}]}']);
+    assert.deepEqual(session.notices, ["CREATE EDGE FUNCTION", "DROP EDGE FUNCTION"]);
+  });
+});
+
+/** Returns once some session waits for a lock. */
+async function waitForLock(database: TestDatabase): Promise<void> {
+  while (true) {
+    const { rows } = await database.admin.query(
+      "SELECT FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+    );
+    if (rows.length > 0) return;
+  }
+}
