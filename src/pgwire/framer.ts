@@ -14,6 +14,7 @@
  *
  * https://www.postgresql.org/docs/18/protocol-message-formats.html
  */
+import { readInt32 } from "./reader.ts";
 import { ProtocolViolation } from "./violation.ts";
 
 /** Type byte and length. */
@@ -129,10 +130,4 @@ export class MessageFramer {
     this.#filled = rest;
     this.#position = 0;
   }
-}
-
-export function readInt32(bytes: Uint8Array, offset: number): number {
-  // The caller has checked that four bytes are here.
-  return ((bytes[offset] as number) << 24) | ((bytes[offset + 1] as number) << 16) |
-    ((bytes[offset + 2] as number) << 8) | (bytes[offset + 3] as number);
 }

@@ -32,10 +32,7 @@ export class FieldReader {
   }
 
   int32(): number {
-    const at = this.#advance(4);
-    const bytes = this.#bytes;
-    return ((bytes[at] as number) << 24) | ((bytes[at + 1] as number) << 16) |
-      ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number);
+    return readInt32(this.#bytes, this.#advance(4));
   }
 
   /** A view, valid as long as the buffer under it. */
@@ -73,4 +70,10 @@ export class FieldReader {
     this.#offset = at + bytes;
     return at;
   }
+}
+
+export function readInt32(bytes: Uint8Array, offset: number): number {
+  // The caller has checked that four bytes are here.
+  return ((bytes[offset] as number) << 24) | ((bytes[offset + 1] as number) << 16) |
+    ((bytes[offset + 2] as number) << 8) | (bytes[offset + 3] as number);
 }

@@ -4,8 +4,7 @@
  *
  * https://www.postgresql.org/docs/18/protocol-flow.html#PROTOCOL-FLOW-START-UP
  */
-import { readInt32 } from "./framer.ts";
-import { FieldReader } from "./reader.ts";
+import { FieldReader, readInt32 } from "./reader.ts";
 import { ProtocolViolation } from "./violation.ts";
 import { MessageWriter } from "./writer.ts";
 

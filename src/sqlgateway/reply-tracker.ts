@@ -69,8 +69,11 @@ export class ReplyTracker {
         return;
       case Frontend.copyDone:
       case Frontend.copyFail:
-        if (this.#copiesIn) this.#copiesIn = false;
-        else if (this.#ends.length > 0) this.#ends.push(COPY_END);
+        if (this.#copiesIn) {
+          // The Sync that was meant to end the cycle is lost: the cycle is open again.
+          this.#copiesIn = false;
+          this.#sentMessages++;
+        } else if (this.#ends.length > 0) this.#ends.push(COPY_END);
     }
   }
 

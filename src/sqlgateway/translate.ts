@@ -5,7 +5,9 @@
  * row limits behave as for any utility statement. What returns rows becomes a SELECT. A mistake
  * becomes a call that raises it, so that the client's transaction fails as it would by Postgres' own.
  */
+import { isDeepStrictEqual } from "node:util";
 import { OrlaError, toOrlaError } from "../base/errors.ts";
+import { type CompileInput, compileModule } from "../functions/compile.ts";
 import type { CompiledModule, Language } from "../functions/function.ts";
 import { parseAllOptions, parseOptions } from "../functions/options.ts";
 import type {
@@ -22,14 +24,6 @@ import type { StatementTranslator, TranslationContext } from "./request-stream.t
 import { characterPosition, type Piece, type Rewrite } from "./rewrite.ts";
 import { jsonLiteral, quoteIdentifier } from "./sql-text.ts";
 
-/**
- * Makes code ready to run. Throws `OrlaError` whose position, if any, is an offset in the code.
- * `functions/` implements it.
- */
-export type CompileCode = (
-  source: { readonly language: Language; readonly code: string },
-) => Promise<CompiledModule>;
-
 type Command =
   | "create_function"
   | "alter_function"
@@ -41,24 +35,21 @@ type Command =
 const FUTURE_LANGUAGES: readonly string[] = ["python", "wasm"];
 const LANGUAGES: readonly Language[] = ["javascript", "typescript"];
 
-export function createTranslator(compile: CompileCode): StatementTranslator {
-  return {
-    mayContainEdge,
-    translate: async (text, context) => {
-      try {
-        return await translateText(text, context, compile);
-      } catch (thrown) {
-        // A syntax error anywhere keeps every statement of the text from running.
-        return { original: text, pieces: raise(text, thrown, 0) };
-      }
-    },
-  };
-}
+export const edgeTranslator: StatementTranslator = {
+  mayContainEdge,
+  translate: async (text, context) => {
+    try {
+      return await translateText(text, context);
+    } catch (thrown) {
+      // A syntax error anywhere keeps every statement of the text from running.
+      return { original: text, pieces: raise(text, thrown, 0) };
+    }
+  },
+};
 
 async function translateText(
   text: string,
   context: TranslationContext,
-  compile: CompileCode,
 ): Promise<Rewrite | null> {
   const { standardConformingStrings, refusal } = context;
   const statements = parseStatements(text, { standardConformingStrings });
@@ -70,25 +61,21 @@ async function translateText(
     const { start, end } = statement.span;
     if (refusal !== null) throw new OrlaError("not_supported", refusal, { position: start });
     pieces.push({ kind: "copied", text: text.slice(copied, start), from: copied });
-    pieces.push(...await translateStatement(text, statement, compile));
+    pieces.push(...await translateStatement(text, statement));
     copied = end;
   }
   pieces.push({ kind: "copied", text: text.slice(copied), from: copied });
   return { original: text, pieces };
 }
 
-async function translateStatement(
-  text: string,
-  statement: EdgeStatement,
-  compile: CompileCode,
-): Promise<Piece[]> {
+async function translateStatement(text: string, statement: EdgeStatement): Promise<Piece[]> {
   const place = (name: QualifiedName) => namePlace(text, name);
   try {
     switch (statement.kind) {
       case "create_function":
-        return call("create_function", await createDefinition(text, statement, compile));
+        return call("create_function", await createDefinition(text, statement));
       case "alter_function":
-        return call("alter_function", await alterDefinition(text, statement, compile));
+        return call("alter_function", await alterDefinition(text, statement));
       case "drop_function":
         return call("drop_function", {
           names: statement.names.map(place),
@@ -123,56 +110,73 @@ async function translateStatement(
   }
 }
 
-async function createDefinition(
-  text: string,
-  statement: CreateFunction,
-  compile: CompileCode,
-): Promise<unknown> {
+async function createDefinition(text: string, statement: CreateFunction): Promise<unknown> {
   const language = knownLanguage(statement);
   const options = parseAllOptions(statement.options);
   const code = requiredCode(statement);
-  const module = await compile({ language, code: code.text })
-    .catch((thrown) => {
-      throw placedInText(thrown, code);
-    });
+  const { name, orReplace, parameters, returns } = statement;
+  let module: CompiledModule;
+  try {
+    module = await compileModule({ code: code.text, language, name: name.name, parameters });
+  } catch (thrown) {
+    throw placedInText(thrown, code);
+  }
   return {
-    ...namePlace(text, statement.name),
-    orReplace: statement.orReplace,
+    ...namePlace(text, name),
+    orReplace,
     language,
-    parameters: statement.parameters?.map(({ name, type, span }) => ({
+    parameters: parameters?.map(({ name, type, span }) => ({
       name,
       type,
       position: characterPosition(text, span.start),
     })) ?? null,
-    returns: statement.returns?.type ?? null,
-    returnsPosition: statement.returns === null
-      ? null
-      : characterPosition(text, statement.returns.span.start),
+    returns: returns?.type ?? null,
+    returnsPosition: returns === null ? null : characterPosition(text, returns.span.start),
     code: code.text,
     module,
     options,
   };
 }
 
-/**
- * Only the database knows, within the client's transaction, which language the function has: code is
- * compiled for each, and the database takes the one that fits, or raises its error.
- */
-async function alterDefinition(
-  text: string,
-  statement: AlterFunction,
-  compile: CompileCode,
-): Promise<unknown> {
-  const options = parseOptions(statement.options);
-  const name = namePlace(text, statement.name);
+async function alterDefinition(text: string, statement: AlterFunction): Promise<unknown> {
   const { code } = statement;
-  if (code === null) return { ...name, options };
+  const definition = {
+    ...namePlace(text, statement.name),
+    options: parseOptions(statement.options),
+  };
+  if (code === null) return definition;
+  const modules = await compileForAll(text, code, statement.name.name);
+  return { ...definition, code: code.text, modules };
+}
+
+/** Whether a function declares parameters is all that compiling wants to know about them. */
+const SOME_PARAMETERS: CompileInput["parameters"] = [{ name: null }];
+
+/**
+ * Only the database knows, within the client's transaction, which language the function has and
+ * whether it declares parameters. So new code is compiled for every case, and the database takes the
+ * module that fits, or raises its error.
+ */
+async function compileForAll(
+  text: string,
+  code: CodeNode,
+  name: string,
+): Promise<Record<string, unknown>> {
+  const compile = async (language: Language, parameters: CompileInput["parameters"]) => {
+    try {
+      return await compileModule({ code: code.text, language, name, parameters });
+    } catch (thrown) {
+      return { error: errorFields(text, placedInText(thrown, code), code.span.start) };
+    }
+  };
   const modules: Record<string, unknown> = {};
   for (const language of LANGUAGES) {
-    modules[language] = await compile({ language, code: code.text })
-      .catch((thrown) => ({ error: errorFields(text, placedInText(thrown, code), null) }));
+    const without = await compile(language, null);
+    const withSome = await compile(language, SOME_PARAMETERS);
+    modules[language] = without;
+    if (!isDeepStrictEqual(without, withSome)) modules[`${language}WithParameters`] = withSome;
   }
-  return { ...name, options, code: code.text, modules };
+  return modules;
 }
 
 function knownLanguage({ language, name }: CreateFunction): Language {
@@ -219,15 +223,14 @@ function placedInText(thrown: unknown, code: CodeNode): OrlaError {
 }
 
 /** `fallback` is the offset to point at when the error names none. */
-function errorFields(text: string, thrown: unknown, fallback: number | null): unknown {
+function errorFields(text: string, thrown: unknown, fallback: number): unknown {
   const error = toOrlaError(thrown);
-  const offset = error.position ?? fallback;
   return {
     sqlstate: error.sqlState,
     message: error.message,
     hint: error.hint,
     detail: error.detail,
-    position: offset === null ? undefined : characterPosition(text, offset),
+    position: characterPosition(text, error.position ?? fallback),
   };
 }
 
