@@ -1,0 +1,11 @@
+import type { Outbox } from "../protocol/outbox.ts";
+
+/** One call's way to the instance it was delivered to. */
+export interface CallPort {
+  readonly outbox: Outbox;
+  readonly callId: number;
+  /** Nobody waits for the answer any more. After a time-out the instance must also prove it is alive. */
+  abandon(timedOut: boolean): void;
+  /** At the last sample. */
+  memoryUsedMb(): number | null;
+}

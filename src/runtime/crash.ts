@@ -1,0 +1,57 @@
+/** What to tell the calls that an instance took with it. */
+import { OrlaError } from "../base/errors.ts";
+import type { FunctionVersion } from "../functions/function.ts";
+import { memoryLimitExceeded } from "./function-error.ts";
+import type { ProcessExit } from "./launcher.ts";
+
+/** Why we ended an instance; `undefined` stands for one that ended by itself. */
+export type Ending =
+  | { readonly kind: "stopped" }
+  /** The import failed, or the instance could not be prepared. */
+  | { readonly kind: "failed"; readonly reason: OrlaError }
+  | { readonly kind: "memory" }
+  /** Its event loop did not turn any more. */
+  | { readonly kind: "hung" }
+  /** It broke the protocol, or we did. */
+  | { readonly kind: "broken"; readonly cause: unknown };
+
+/** V8 and Rust each say it their way when memory cannot be had. */
+const outOfMemory = /out of memory|memory allocation of \d+ bytes failed|cannot allocate memory/i;
+
+/** `undefined` when it was stopped on purpose. */
+export function crashError(
+  ending: Ending | undefined,
+  exit: ProcessExit,
+  version: FunctionVersion,
+): OrlaError | undefined {
+  switch (ending?.kind) {
+    case "stopped":
+      return undefined;
+    case "failed":
+      return ending.reason;
+    case "memory":
+      return memoryLimitExceeded(version);
+    case "hung":
+      return new OrlaError(
+        "instance_crashed",
+        "The instance was stopped because a call kept its event loop from turning",
+      );
+    case "broken":
+      return new OrlaError("instance_crashed", "The instance sent what cannot be understood", {
+        cause: ending.cause,
+      });
+    case undefined:
+      return diedByItself(exit, version);
+  }
+}
+
+function diedByItself({ code, signal, lastWords }: ProcessExit, version: FunctionVersion) {
+  if (outOfMemory.test(lastWords)) return memoryLimitExceeded(version);
+  if (signal === null) {
+    return new OrlaError(
+      "function_error",
+      `The function ended its own process (exit code ${code})`,
+    );
+  }
+  return new OrlaError("instance_crashed", `The instance died (${signal})`);
+}

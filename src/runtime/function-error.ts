@@ -1,0 +1,25 @@
+import { OrlaError } from "../base/errors.ts";
+import type { FunctionVersion } from "../functions/function.ts";
+import type { WireError } from "../protocol/messages.ts";
+
+/** What V8 says when an allocation outside its heap fails, as RLIMIT_DATA makes it. */
+const outOfMemory = /allocation failed|could not allocate memory|unable to grow/i;
+
+/** What a function threw, as its callers see it. */
+export function functionError(error: WireError, version: FunctionVersion): OrlaError {
+  const { name, message, stack, code } = error;
+  const text = name === "Error" ? message : `${name}: ${message}`;
+  if (code === "invalid_request") return new OrlaError("invalid_request", message);
+  if (name === "RangeError" && outOfMemory.test(message)) {
+    return memoryLimitExceeded(version, message);
+  }
+  return new OrlaError("function_error", text, stack === undefined ? {} : { detail: stack });
+}
+
+export function memoryLimitExceeded(version: FunctionVersion, detail?: string): OrlaError {
+  const { memoryMb } = version.options;
+  return new OrlaError("memory_limit_exceeded", `Memory limit exceeded (${memoryMb}MB)`, {
+    hint: "Raise the function's MEMORY, or keep less at once.",
+    ...(detail === undefined ? {} : { detail }),
+  });
+}

@@ -1,0 +1,403 @@
+/**
+ * One process and what it is doing.
+ *
+ * It is *blank* once its process has connected: no code, nothing to lose. `assign` makes it
+ * *assigned*: the module is on its way and calls may be delivered already, which the process keeps
+ * until its import is done. *Ready* says the import succeeded. A *draining* instance gets no more
+ * calls and ends when the last one is over: because its version was replaced, because nobody needs
+ * it, or because something in it went wrong. *Gone* is final: the process is dead, its directory
+ * removed. Any state can become gone at any time; that is what an instance is for.
+ *
+ * A call delivered here is *running* until its response ends, then perhaps in the *background*
+ * (`waitUntil`). One that was given up (time-out, caller gone) is *abandoned* but holds its place
+ * until the function has noticed. Neither may linger past {@link LINGER_MS}: then the instance
+ * drains and ends with it.
+ */
+import { type ErrorCode, OrlaError } from "../base/errors.ts";
+import type { FunctionVersion } from "../functions/function.ts";
+import { Flag, type Frame, FrameType, MAX_CALL_ID, readUint32 } from "../protocol/frame.ts";
+import { decodeCredit, decodeText, decodeWireError, encodeMessage } from "../protocol/messages.ts";
+import type { Outbox } from "../protocol/outbox.ts";
+import { assignmentFor, moduleFileOf } from "./assignment.ts";
+import type { CallPort } from "./call-port.ts";
+import type { Clock, Timer } from "./clock.ts";
+import { crashError, type Ending } from "./crash.ts";
+import { functionError } from "./function-error.ts";
+import { InstanceChannel } from "./instance-channel.ts";
+import { removeDirectory, type StartedInstance } from "./instance-start.ts";
+import type { Invocation } from "./invocation.ts";
+import type { InstanceProcess } from "./launcher.ts";
+import type { Limiter } from "./limits.ts";
+import { MemoryWatch } from "./memory-watch.ts";
+import { Pulse } from "./pulse.ts";
+
+export type InstanceState = "blank" | "assigned" | "ready" | "draining" | "gone";
+
+/** How long a call that was given up may still hold its place, and background work may go on past TIMEOUT. */
+const LINGER_MS = 1000;
+
+/** Ids of calls that are over, kept so that their late log lines find their execution. */
+const REMEMBERED_CALLS = 256;
+
+/** Indexes into `logLevels`. */
+const INFO = 1;
+const ERROR = 3;
+
+type Phase = "running" | "abandoned" | "background";
+
+/** Who assigned the instance hears what becomes of it. */
+export interface InstanceOwner {
+  /** The import succeeded, or a place for a call came free. */
+  onRoom(instance: Instance): void;
+  /** No new calls may be delivered: it began to drain by itself. */
+  onDraining(instance: Instance): void;
+  /**
+   * It is gone. `unstarted` are calls it provably never began; all others were answered. `error` is
+   * undefined when it was stopped on purpose.
+   */
+  onGone(instance: Instance, error: OrlaError | undefined, unstarted: Invocation[]): void;
+  onLog(executionId: string | null, level: number, message: string): void;
+}
+
+export interface InstanceOptions {
+  readonly id: string;
+  readonly directory: string;
+  readonly limiter: Limiter;
+  readonly clock: Clock;
+  readonly started: StartedInstance;
+}
+
+interface Delivery extends CallPort {
+  readonly invocation: Invocation;
+  readonly sentAt: number;
+  phase: Phase;
+  lingersUntil: number;
+}
+
+export class Instance {
+  readonly id: string;
+  readonly pid: number;
+  readonly gone: Promise<void>;
+  idleSince: number;
+  #state: InstanceState = "blank";
+  #version: FunctionVersion | undefined;
+  #owner: InstanceOwner | undefined;
+  readonly #options: InstanceOptions;
+  readonly #process: InstanceProcess;
+  readonly #channel: InstanceChannel;
+  readonly #outbox: Outbox;
+  readonly #deliveries = new Map<number, Delivery>();
+  readonly #remembered: (readonly [id: number, executionId: string])[] = [];
+  readonly #memory: MemoryWatch;
+  readonly #pulse: Pulse;
+  #lastId = 0;
+  /** Calls that hold a place: running and abandoned ones. */
+  #load = 0;
+  #ending: Ending | undefined;
+  #graceTimer: Timer | undefined;
+
+  constructor(options: InstanceOptions) {
+    const { id, started: { process, connection }, clock, limiter } = options;
+    this.id = id;
+    this.pid = process.pid;
+    this.idleSince = clock.now();
+    this.#options = options;
+    this.#process = process;
+    this.#memory = new MemoryWatch(process.pid, limiter);
+    limiter.limitBlank(process.pid);
+    const closed = Promise.withResolvers<unknown>();
+    this.#channel = new InstanceChannel(connection, {
+      onFrame: (frame) => this.#frame(frame),
+      onClosed: closed.resolve,
+    });
+    this.#outbox = this.#channel.outbox;
+    this.#pulse = new Pulse(clock, () => this.#outbox.bytes(FrameType.ping, 0, 0));
+    this.gone = this.#watchEnd(closed.promise);
+  }
+
+  get state(): InstanceState {
+    return this.#state;
+  }
+
+  /** Calls that hold a place. */
+  get load(): number {
+    return this.#load;
+  }
+
+  /** Nothing happens in it, not even work after a response. */
+  get idle(): boolean {
+    return this.#deliveries.size === 0;
+  }
+
+  /** Whether another call may be delivered. */
+  hasRoom(concurrency: number): boolean {
+    return this.#load < concurrency && this.#pulse.responsive &&
+      (this.#state === "ready" || this.#state === "assigned");
+  }
+
+  /** Gives the blank process its function. Rejects nothing: what goes wrong ends the instance. */
+  assign(version: FunctionVersion, owner: InstanceOwner): void {
+    const { limiter, directory } = this.#options;
+    this.#state = "assigned";
+    this.#version = version;
+    this.#owner = owner;
+    try {
+      this.#memory.begin(version.options.memoryMb);
+      limiter.limitMemory(this.pid, version.options.memoryMb);
+      const file = `${directory}/${moduleFileOf(version)}`;
+      // Synchronous: 60 µs, where the asynchronous way has a thread's hand-over added.
+      Deno.writeTextFileSync(file, version.module.code, { mode: 0o600 });
+      const message = encodeMessage(assignmentFor(version, file));
+      this.#outbox.text(FrameType.assign, 0, 0, message);
+    } catch (cause) {
+      const reason = new OrlaError("unavailable", "an instance could not be prepared", { cause });
+      this.#end({ kind: "failed", reason });
+    }
+  }
+
+  deliver(invocation: Invocation): void {
+    const callId = ++this.#lastId;
+    const delivery: Delivery = {
+      invocation,
+      outbox: this.#outbox,
+      callId,
+      sentAt: this.#options.clock.now(),
+      phase: "running",
+      lingersUntil: Infinity,
+      abandon: (timedOut) => this.#abandon(delivery, timedOut),
+      memoryUsedMb: () => this.#memory.usedMb,
+    };
+    this.#deliveries.set(callId, delivery);
+    if (this.#load++ === 0) this.#pulse.restart();
+    invocation.deliver(delivery);
+    if (callId === MAX_CALL_ID) this.drain();
+  }
+
+  /** A line it wrote to its output: untrusted, and belonging to its function. */
+  printed(stream: "stdout" | "stderr", line: string): void {
+    this.#owner?.onLog(null, stream === "stdout" ? INFO : ERROR, line);
+  }
+
+  /** Ends once its calls are over; at once when there are none. */
+  drain(): void {
+    if (this.#state === "gone" || this.#ending !== undefined) return;
+    this.#state = "draining";
+    if (this.idle) this.stop();
+  }
+
+  stop(): void {
+    this.#end({ kind: "stopped" });
+  }
+
+  /**
+   * To be called every 100 ms while it is not idle: notices hung event loops, memory over
+   * the limit and calls that linger. Returns calls to be delivered elsewhere.
+   */
+  tick(now: number): Invocation[] {
+    if (this.#ending !== undefined || this.#version === undefined) return [];
+    if (this.#memory.exceeded(now)) this.#end({ kind: "memory" });
+    for (const { phase, lingersUntil } of this.#deliveries.values()) {
+      if (phase === "running" || now < lingersUntil) continue;
+      this.#drainItself();
+      if (!this.#hasRunning()) this.#end({ kind: "stopped" });
+      break;
+    }
+    return this.#pulse.check(now) && this.#state !== "assigned" ? this.#withdraw(now) : [];
+  }
+
+  /** Takes back calls that a hung event loop has not started; see the sandbox's `start-gate.ts`. */
+  #withdraw(now: number): Invocation[] {
+    const lastStarted = this.#lastStarted();
+    const withdrawn: Invocation[] = [];
+    for (const delivery of this.#deliveries.values()) {
+      const { invocation, callId, sentAt, phase } = delivery;
+      if (phase !== "running" || callId <= lastStarted || !invocation.repeatable) continue;
+      if (now - sentAt < Pulse.WITHDRAW_AFTER_MS) continue;
+      this.#outbox.bytes(FrameType.cancel, 0, callId);
+      this.#forget(delivery);
+      withdrawn.push(invocation);
+    }
+    return withdrawn;
+  }
+
+  #hasRunning(): boolean {
+    for (const { phase } of this.#deliveries.values()) if (phase === "running") return true;
+    return false;
+  }
+
+  #frame(frame: Frame): void {
+    this.#pulse.beat();
+    const { type, flags, callId, payload } = frame;
+    const delivery = this.#deliveries.get(callId);
+    const ended = (flags & Flag.end) !== 0;
+    switch (type) {
+      case FrameType.reply:
+      case FrameType.body: {
+        if (delivery === undefined) return;
+        if (ended) this.#answered(delivery, flags);
+        const { invocation } = delivery;
+        if (type === FrameType.reply) invocation.replied(payload, ended);
+        else invocation.bodyArrived(payload, ended);
+        if (ended) this.#afterRoom();
+        return;
+      }
+      case FrameType.error: {
+        const error = decodeWireError(payload);
+        if (callId === 0) return this.#importFailed(functionError(error, this.#knownVersion()));
+        if (delivery === undefined) return;
+        this.#answered(delivery, flags);
+        delivery.invocation.threw(error);
+        return this.#afterRoom();
+      }
+      case FrameType.done:
+        if (delivery === undefined) return;
+        this.#forget(delivery);
+        return this.#afterRoom();
+      case FrameType.ready:
+        return this.#ready();
+      case FrameType.credit:
+        return delivery?.invocation.granted(decodeCredit(payload));
+      case FrameType.cancel:
+        return delivery?.invocation.requestBodyUnwanted();
+      case FrameType.log:
+        this.#owner?.onLog(this.#executionOf(callId), flags & 3, decodeText(payload));
+        return;
+      case FrameType.ping:
+        return this.#outbox.bytes(FrameType.pong, 0, callId);
+      case FrameType.pong:
+        return;
+      case FrameType.socketText:
+      case FrameType.socketBinary:
+      case FrameType.socketClose:
+        return delivery?.invocation.reader?.socket?.frame(type, payload);
+      case FrameType.unhealthy:
+        return this.#drainItself();
+      case FrameType.assign:
+      case FrameType.call:
+        return; // ours to send; from an instance they mean nothing
+    }
+  }
+
+  #ready(): void {
+    if (this.#state !== "assigned" && this.#state !== "draining") return;
+    if (this.#state === "assigned") this.#state = "ready";
+    const now = this.#options.clock.now();
+    for (const { invocation } of this.#deliveries.values()) invocation.instanceReady(now);
+    this.#owner?.onRoom(this);
+  }
+
+  #importFailed(reason: OrlaError): void {
+    if (this.#state === "ready") return; // said by the function itself, and too late
+    this.#end({ kind: "failed", reason });
+  }
+
+  /** The response has ended; background work may go on. */
+  #answered(delivery: Delivery, flags: number): void {
+    if ((flags & Flag.background) === 0) return this.#forget(delivery);
+    if (delivery.phase === "background") return;
+    delivery.phase = "background";
+    delivery.lingersUntil = delivery.invocation.deadlineAt + LINGER_MS;
+    this.#load--;
+  }
+
+  #abandon(delivery: Delivery, timedOut: boolean): void {
+    if (delivery.phase !== "running" || !this.#deliveries.has(delivery.callId)) return;
+    delivery.phase = "abandoned";
+    const { now } = this.#options.clock;
+    delivery.lingersUntil = Math.max(now(), delivery.invocation.deadlineAt) + LINGER_MS;
+    this.#outbox.bytes(FrameType.cancel, 0, delivery.callId);
+    if (timedOut) this.#demandPulse();
+  }
+
+  /** After a time-out: an event loop that does not answer now is in an endless loop. */
+  #demandPulse(): void {
+    if (this.#graceTimer !== undefined || this.#ending !== undefined) return;
+    const asked = this.#pulse.ask();
+    this.#graceTimer = this.#options.clock.after(Pulse.GRACE_MS, () => {
+      this.#graceTimer = undefined;
+      if (!this.#pulse.answeredSince(asked)) this.#end({ kind: "hung" });
+    });
+  }
+
+  #forget(delivery: Delivery): void {
+    if (!this.#deliveries.delete(delivery.callId)) return;
+    if (delivery.phase !== "background") this.#load--;
+    this.#remembered[delivery.callId % REMEMBERED_CALLS] = [
+      delivery.callId,
+      delivery.invocation.executionId,
+    ];
+    if (this.#deliveries.size === 0) this.idleSince = this.#options.clock.now();
+  }
+
+  #afterRoom(): void {
+    this.#memory.sample(this.#options.clock.now());
+    if (this.#state === "draining") {
+      if (this.idle) this.stop();
+    } else this.#owner?.onRoom(this);
+  }
+
+  #drainItself(): void {
+    if (this.#state !== "assigned" && this.#state !== "ready") return;
+    this.drain();
+    this.#owner?.onDraining(this);
+  }
+
+  #executionOf(callId: number): string | null {
+    const delivery = this.#deliveries.get(callId);
+    if (delivery !== undefined) return delivery.invocation.executionId;
+    const remembered = this.#remembered[callId % REMEMBERED_CALLS];
+    return remembered?.[0] === callId ? remembered[1] : null;
+  }
+
+  #knownVersion(): FunctionVersion {
+    if (this.#version === undefined) throw new Error("a blank instance has no version");
+    return this.#version;
+  }
+
+  #lastStarted(): number {
+    try {
+      return readUint32(Deno.readFileSync(`${this.#options.directory}/started`), 0);
+    } catch {
+      return MAX_CALL_ID; // nothing can be proved without it
+    }
+  }
+
+  #end(ending: Ending): void {
+    if (this.#ending !== undefined) return;
+    this.#ending = ending;
+    this.#process.kill();
+  }
+
+  /** From the first sign of its end to the last trace of it. */
+  async #watchEnd(closed: Promise<unknown>): Promise<void> {
+    const broken = await Promise.race([closed, this.#process.exited.then(() => undefined)]);
+    if (broken !== undefined) this.#ending ??= { kind: "broken", cause: broken };
+    this.#process.kill();
+    const exit = await this.#process.exited;
+    this.#channel.close();
+    await this.#channel.closed;
+    this.#graceTimer?.cancel();
+    const wasAssigned = this.#version !== undefined;
+    this.#state = "gone";
+    const error = wasAssigned ? crashError(this.#ending, exit, this.#knownVersion()) : undefined;
+    this.#answerAll(error);
+    await removeDirectory(this.#options.directory);
+  }
+
+  #answerAll(error: OrlaError | undefined): void {
+    const lastStarted = this.#deliveries.size === 0 ? 0 : this.#lastStarted();
+    const unstarted: Invocation[] = [];
+    const importFailed = this.#ending?.kind === "failed";
+    for (const { invocation, callId, phase } of this.#deliveries.values()) {
+      if (phase !== "running") continue;
+      if (callId > lastStarted && !importFailed && invocation.repeatable) {
+        unstarted.push(invocation);
+      } else invocation.fail(error ?? new OrlaError(stoppedCode, "The instance was stopped"));
+    }
+    this.#deliveries.clear();
+    this.#load = 0;
+    this.#owner?.onGone(this, error, unstarted);
+  }
+}
+
+const stoppedCode: ErrorCode = "unavailable";

@@ -1,0 +1,48 @@
+import { BodySender } from "../protocol/body-sender.ts";
+import { Flag, FrameType, INLINE_BODY_BYTES } from "../protocol/frame.ts";
+import { encodeMessage } from "../protocol/messages.ts";
+import type { Call, HeaderList } from "../functions/call.ts";
+import type { CallPort } from "./call-port.ts";
+
+const encoder = new TextEncoder();
+
+/**
+ * Sends a call's head with as much of its body as fits beside it; returns the sender of the rest,
+ * if there is any.
+ */
+export function sendRequest(
+  call: Call,
+  { outbox, callId }: CallPort,
+  onFailure: (error: unknown) => void,
+): BodySender | undefined {
+  const body = call.kind === "http" ? call.body : call.input;
+  const head = headOf(call);
+  if (body === null || (!(body instanceof ReadableStream) && body.length <= INLINE_BODY_BYTES)) {
+    outbox.head(FrameType.call, Flag.end, callId, head, body);
+    return undefined;
+  }
+  outbox.head(FrameType.call, 0, callId, head, null);
+  const sender = new BodySender(outbox, callId);
+  const sending = body instanceof ReadableStream
+    ? sender.sendStream(body.getReader())
+    : sender.sendBytes(typeof body === "string" ? encoder.encode(body) : body);
+  sending.catch(onFailure);
+  return sender;
+}
+
+function headOf(call: Call): string {
+  const { executionId, caller: { role } } = call;
+  const sentAt = Date.now();
+  if (call.kind === "payload") {
+    return encodeMessage({ kind: "payload", executionId, sentAt, shape: call.shape, role });
+  }
+  const { method, url } = call;
+  const headers = flatten(call.headers);
+  return encodeMessage({ kind: "http", executionId, sentAt, method, url, headers, role });
+}
+
+function flatten(headers: HeaderList): string[] {
+  const flat: string[] = [];
+  for (const [name, value] of headers) flat.push(name, value);
+  return flat;
+}

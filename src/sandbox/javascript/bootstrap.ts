@@ -1,0 +1,62 @@
+/**
+ * The main module of every JavaScript instance. It starts *blank*: hardened, connected, without any
+ * function. An assignment names a module file in the instance's own directory, which is imported;
+ * from then on calls are run. It never ends by itself: the supervisor ends the process.
+ *
+ * The function's code is never the main module, because a main module's imports bypass the read
+ * permission. That code shares this process and may replace any global or prototype; whatever is
+ * used here after an assignment was taken beforehand. It can forge frames too, and the supervisor
+ * believes none that concern anything but this instance's own calls.
+ */
+import { installCommonJs } from "./commonjs.ts";
+import { Logger } from "./console.ts";
+import { installDenoEnv, installProcess } from "./environment.ts";
+import { harden } from "./harden.ts";
+import { Instance } from "./instance.ts";
+import { installRegistrations } from "./registrations.ts";
+import { installUpgrade } from "./web-socket.ts";
+import { Outbox } from "../../protocol/outbox.ts";
+import { uncurryThis, viewOf } from "../../protocol/primordials.ts";
+
+/** Relative to the working directory, which is the instance's own: socket paths are short of room. */
+const SOCKET = "socket";
+const STARTED = "started";
+
+/** As much as one wake-up can take off the socket: a full window of body chunks for a few calls. */
+const READ_BYTES = 64 * 1024;
+
+const connection = await Deno.connect({ transport: "unix", path: SOCKET });
+const started = Deno.openSync(STARTED, { write: true });
+Deno.permissions.revokeSync({ name: "write" });
+
+const read = uncurryThis(connection.read);
+const write = uncurryThis(connection.write);
+const outbox = new Outbox(async (bytes) => {
+  let sent = 0;
+  while (sent < bytes.length) sent += await write(connection, viewOf(bytes, sent));
+});
+
+const logger = new Logger(outbox);
+const exit = Deno.exit;
+const revoke = Deno.permissions.revokeSync.bind(Deno.permissions);
+const instance = new Instance({
+  outbox,
+  logger,
+  started,
+  loadProcess: installProcess(),
+  commonJsExports: installCommonJs(),
+  lockDown: () => void revoke({ name: "read" }),
+});
+installDenoEnv();
+installRegistrations();
+installUpgrade();
+logger.installConsole();
+harden();
+instance.watchUncaught();
+
+const buffer = new Uint8Array(READ_BYTES);
+for (;;) {
+  const count = await read(connection, buffer);
+  if (count === null) exit(0);
+  instance.receive(viewOf(buffer, 0, count as number)); // `exit` has not returned
+}

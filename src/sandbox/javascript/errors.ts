@@ -1,0 +1,50 @@
+/** Describes whatever a function threw, without trusting it: getters throw, proxies lie, text is endless. */
+import type { WireError } from "../../protocol/messages.ts";
+import { uncurryThis } from "../../protocol/primordials.ts";
+
+/** A message longer than this helps nobody; three of them must fit a frame. */
+const MAX_TEXT = 16 * 1024;
+
+const slice = uncurryThis(String.prototype.slice);
+const toText = String;
+
+export class InvalidInput extends Error {
+  override readonly name = "InvalidInput";
+}
+
+const isInvalidInput = (value: unknown): boolean => value instanceof InvalidInput;
+
+export function describeThrown(thrown: unknown): WireError {
+  if ((typeof thrown !== "object" && typeof thrown !== "function") || thrown === null) {
+    return { name: "Error", message: `thrown: ${clip(safely(() => toText(thrown)) ?? "?")}` };
+  }
+  const name = textOf(thrown, "name") ?? "Error";
+  const message = textOf(thrown, "message") ?? safely(() => inspect(thrown)) ??
+    "an unreadable value";
+  const stack = textOf(thrown, "stack");
+  return {
+    name: clip(name),
+    message: clip(message),
+    ...(stack === undefined ? {} : { stack: clip(stack) }),
+    ...(safely(() => isInvalidInput(thrown)) === true ? { code: "invalid_request" } : {}),
+  };
+}
+
+const inspect = Deno.inspect;
+
+function textOf(value: object, key: "name" | "message" | "stack"): string | undefined {
+  const text = safely(() => (value as Record<string, unknown>)[key]);
+  return typeof text === "string" ? text : undefined;
+}
+
+function safely<T>(get: () => T): T | undefined {
+  try {
+    return get();
+  } catch {
+    return undefined;
+  }
+}
+
+function clip(text: string): string {
+  return text.length > MAX_TEXT ? `${slice(text, 0, MAX_TEXT)}… (${text.length} characters)` : text;
+}
