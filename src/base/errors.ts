@@ -49,8 +49,12 @@ export const errorMeanings = {
   function_disabled: meaning(403, "55000", "caller"),
   /** The request's body is larger than allowed. */
   payload_too_large: meaning(413, "54000", "caller"),
-  /** The request's headers or URL are larger than allowed. */
+  /** The request's URL is longer than allowed. */
+  url_too_long: meaning(414, "54000", "caller"),
+  /** The request's headers are larger, or more, than allowed. */
   headers_too_large: meaning(431, "54000", "caller"),
+  /** The client stopped sending the request's body before its end. */
+  request_timeout: meaning(408, "57014", "caller", true),
   /** Too many calls in the window. */
   rate_limited: meaning(429, "53400", "caller", true),
   /** The caller went away; nobody sees this one but the execution's record. */

@@ -1,0 +1,153 @@
+/**
+ * What happens to every request: limits, then either a function or a route of the REST API, and the
+ * answer to whatever goes wrong on the way.
+ */
+import { OrlaError, toOrlaError } from "../base/errors.ts";
+import type { Logger } from "../base/log.ts";
+import { uuidV7 } from "../base/uuid.ts";
+import { errorResponse } from "./error-response.ts";
+import { callFunction, type FunctionCallDeps } from "./function-calls.ts";
+import { keyNeeded } from "./function-lookup.ts";
+import { FUNCTIONS_PREFIX } from "./function-path.ts";
+import { LazyAbort } from "./http-call.ts";
+import { type InboundHeaders, readHeaders } from "./inbound-headers.ts";
+import type { KeyVerifier } from "./keys.ts";
+import { readBodyBytes } from "./request-body.ts";
+import { readTarget, type RequestTarget } from "./request-target.ts";
+import type { Route } from "./route.ts";
+import type { RouteTable } from "./route-table.ts";
+
+export interface FrontDeps extends FunctionCallDeps {
+  readonly api: RouteTable;
+  readonly keys: KeyVerifier;
+  readonly log: Logger;
+}
+
+/** A request with what is known about it so far. */
+interface Received {
+  readonly request: Request;
+  readonly info: Deno.ServeHandlerInfo;
+  readonly arrivedAt: number;
+  headers: InboundHeaders | undefined;
+}
+
+export async function respond(
+  request: Request,
+  info: Deno.ServeHandlerInfo,
+  deps: FrontDeps,
+): Promise<Response> {
+  const received: Received = { request, info, arrivedAt: performance.now(), headers: undefined };
+  try {
+    return await dispatch(received, deps);
+  } catch (thrown) {
+    return failure(received, thrown, deps.log);
+  }
+}
+
+function dispatch(received: Received, deps: FrontDeps): Response | Promise<Response> {
+  const { request, info, arrivedAt } = received;
+  const url = request.url;
+  if (url.length > deps.limits.maxUrlLength) throw urlTooLong(deps.limits.maxUrlLength);
+  const headers = received.headers = readHeaders(request.headers, deps.keys, deps.limits);
+  const target = readTarget(url, headers.host);
+  if (target === undefined) {
+    throw new OrlaError("invalid_request", "The request's URL or Host header is not valid.");
+  }
+  if (isRefusedMethod(request.method)) throw methodNotAllowed(request.method, target.path);
+  if (target.path.startsWith(FUNCTIONS_PREFIX)) {
+    return callFunction({ request, info, headers, target, arrivedAt }, deps);
+  }
+  return useRoute(received, headers, target, deps);
+}
+
+function useRoute(
+  received: Received,
+  headers: InboundHeaders,
+  target: RequestTarget,
+  deps: FrontDeps,
+): Response | Promise<Response> {
+  const { request } = received;
+  const match = deps.api.match(request.method, target.path);
+  switch (match.found) {
+    case "nothing":
+      throw new OrlaError("not_found", `Nothing is served at ${target.path}.`, {
+        hint: "Functions are at /functions/v1/{name}; /api/v1/openapi.json lists all routes.",
+      });
+    case "methods": {
+      const requestId = headers.requestId ?? uuidV7();
+      const audience = { service: headers.caller?.service === true, requestId };
+      return errorResponse(methodNotAllowed(request.method, target.path), audience, [
+        ["allow", match.allow.join(", ")],
+      ]);
+    }
+    case "route": {
+      const { route, params } = match;
+      admit(route, headers);
+      return exchange(received, headers, target, params, route, deps);
+    }
+  }
+}
+
+async function exchange(
+  { request, arrivedAt }: Received,
+  headers: InboundHeaders,
+  target: RequestTarget,
+  params: Readonly<Record<string, string>>,
+  route: Route,
+  deps: FrontDeps,
+): Promise<Response> {
+  // Open routes tell whether the node is well: they must answer while it is full.
+  const counted = route.access !== "open";
+  if (counted) deps.inFlight.enter();
+  const client = new LazyAbort(request);
+  deps.clients.add(client, arrivedAt);
+  try {
+    return await route.handle({
+      request,
+      url: target.url,
+      params,
+      headers,
+      caller: headers.caller,
+      requestId: headers.requestId ?? uuidV7(),
+      arrivedAt,
+      get signal() {
+        return client.signal;
+      },
+      readBody: () => readBodyBytes(request, headers, deps),
+    });
+  } finally {
+    deps.clients.delete(client);
+    if (counted) deps.inFlight.leave();
+  }
+}
+
+function admit(route: Route, headers: InboundHeaders): void {
+  if (route.access !== "service" || headers.caller?.service === true) return;
+  if (headers.caller === undefined) throw keyNeeded(headers.foreignKey);
+  throw new OrlaError("forbidden", "This needs the service key.");
+}
+
+/** `Request` cannot express these: CONNECT makes tunnels, TRACE and TRACK echo credentials. */
+function isRefusedMethod(method: string): boolean {
+  return method === "CONNECT" || method === "TRACE" || method === "TRACK";
+}
+
+function methodNotAllowed(method: string, path: string): OrlaError {
+  return new OrlaError("method_not_allowed", `${method} is not possible at ${path}.`);
+}
+
+function urlTooLong(maxLength: number): OrlaError {
+  return new OrlaError("url_too_long", `The URL is longer than ${maxLength} characters.`, {
+    hint: "Send large values in the body.",
+  });
+}
+
+function failure(received: Received, thrown: unknown, log: Logger): Response {
+  const error = toOrlaError(thrown);
+  const requestId = received.headers?.requestId ?? uuidV7();
+  if (error.code === "internal") log.error("Request failed", { requestId, error });
+  return errorResponse(error, {
+    service: received.headers?.caller?.service === true,
+    requestId,
+  });
+}
