@@ -65,7 +65,7 @@ export class Orla implements AsyncDisposable {
   /** Where a function is called over HTTP, with the key an application would hold. */
   endpoint(name: string): Endpoint {
     return {
-      url: `${this.state.http.replace(/\/$/, "")}/functions/${name}`,
+      url: `${this.state.http.replace(/\/$/, "")}/functions/v1/${name}`,
       headers: { apikey: this.state.anonKey },
     };
   }
