@@ -8,6 +8,7 @@
  */
 import { z } from "zod";
 import type { ClientConfig } from "pg";
+import { OrlaError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import type { FunctionDirectory } from "../functions/call.ts";
 import type { FunctionVersion } from "../functions/function.ts";
@@ -96,6 +97,11 @@ export class Catalog implements FunctionDirectory, AsyncDisposable {
     return this.#connection?.isOpen ?? false;
   }
 
+  /** The current version of each function, from memory. */
+  current(): Iterable<FunctionVersion> {
+    return this.#cache.current();
+  }
+
   find(namespace: string, name: string): FunctionVersion | undefined {
     return this.#cache.find(namespace, name);
   }
@@ -174,7 +180,13 @@ export class Catalog implements FunctionDirectory, AsyncDisposable {
   }
 
   #start(): Promise<void> {
-    const running = this.#look({ query: (text, values) => this.#query(text, values) })
+    const database: Queryable = { query: (text, values) => this.#query(text, values) };
+    const running = this.#look(database)
+      .catch((thrown) => {
+        // Looking changes nothing: when the connection broke under it, look again on the next one.
+        if (thrown instanceof OrlaError && thrown.retryable) return this.#look(database);
+        throw thrown;
+      })
       .finally(() => {
         if (this.#running === running) this.#running = undefined;
       });

@@ -24,6 +24,11 @@ export class FunctionCache {
     return this.#byId.size;
   }
 
+  /** The current version of each function. */
+  current(): Iterable<FunctionVersion> {
+    return this.#byId.values();
+  }
+
   find(namespace: string, name: string): FunctionVersion | undefined {
     return this.#byName.get(nameKey(namespace, name));
   }

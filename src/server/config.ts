@@ -7,7 +7,13 @@
 import { dirname, isAbsolute, resolve } from "node:path";
 import { OrlaError } from "../base/errors.ts";
 import { closestName } from "../base/closest-name.ts";
-import { type Setting, settingList, type SettingName, type SettingValues } from "./settings.ts";
+import {
+  type Setting,
+  settingList,
+  type SettingName,
+  settings,
+  type SettingValues,
+} from "./settings.ts";
 
 export interface Config extends SettingValues {
   /** The configuration file that was read. */
@@ -60,6 +66,20 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
     if (problems.length === 0) return Object.freeze(config);
   }
   throw problemError(problems);
+}
+
+/**
+ * The data directory alone, for commands that only look for a running node: a mistake elsewhere in
+ * the configuration must not keep anyone from stopping it.
+ */
+export async function findDataDir(sources: ConfigSources): Promise<string> {
+  const { flags, env } = sources;
+  const decided = flags["data-dir"] !== undefined || env["ORLA_DATA_DIR"];
+  const file = decided ? null : await readConfigFile(sources);
+  const given = findGiven("dataDir", settings.dataDir, sources, file);
+  const read = readSetting(settings.dataDir, given, sources.workingDirectory);
+  if ("problem" in read) throw problemError([read.problem]);
+  return String(read.value);
 }
 
 interface Problem {

@@ -10,6 +10,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Logger } from "../base/log.ts";
+import type { Account } from "./account.ts";
 import { openCappedLog } from "./capped-log.ts";
 import { lockDataDir } from "./data-dir.ts";
 import { findPostgresBinaries } from "./postgres-binaries.ts";
@@ -44,6 +45,8 @@ export interface EmbeddedPostgres extends AsyncDisposable {
   /** Where the data is, which is not always inside the data directory. */
   readonly clusterPath: string;
   readonly majorVersion: string;
+  /** Whom it runs as, when that is not us. */
+  readonly account: Account | null;
   /** Of the present run; changes when Postgres had to be restarted. */
   pid(): number | null;
 }
@@ -151,6 +154,7 @@ export async function startEmbeddedPostgres(
     port,
     clusterPath: cluster.path,
     majorVersion: binaries.majorVersion,
+    account,
     pid: () => current?.pid ?? null,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

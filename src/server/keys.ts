@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { OrlaError } from "../base/errors.ts";
+import { generateKey } from "../gateway/keys.ts";
 import { readIfPresent, writePrivateFile } from "./private-file.ts";
 
 const keysSchema = z.object({
@@ -28,13 +29,13 @@ export async function loadKeys(dataDir: string, serviceKey: string | null): Prom
 
 function makeKeys(): Keys {
   return {
-    serviceKey: `orla_service_${randomToken()}`,
-    anonKey: `orla_anon_${randomToken()}`,
+    serviceKey: generateKey("service"),
+    anonKey: generateKey("anon"),
     databasePassword: randomToken(),
   };
 }
 
-/** 192 random bits in letters that need no quoting in URLs, shells and headers. */
+/** 192 random bits in letters that need no quoting in URLs and shells. */
 function randomToken(): string {
   return Array.from(
     crypto.getRandomValues(new Uint8Array(24)),

@@ -6,7 +6,7 @@
  * nobody relies on what is not there.
  */
 import { z } from "zod";
-import { logLevels } from "../base/log.ts";
+import { type LogLevel, logLevels } from "../base/log.ts";
 
 export interface Setting<T = unknown> {
   /** Name of the environment variable. */
@@ -57,19 +57,10 @@ function duration(minMs: number, maxMs: number): z.ZodType<number> {
   return z.union([digits, withUnit]).pipe(z.number().min(minMs).max(maxMs));
 }
 
-/** Megabytes (2^20 bytes): a plain number, or one with a unit. */
-function megabytes(min: number): z.ZodType<number> {
-  const withUnit = z.string().regex(/^\d+(\.\d+)?\s*(MB|GB)$/i).transform((written) =>
-    parseFloat(written) * (/gb$/i.test(written) ? 1024 : 1)
-  );
-  return z.union([digits, withUnit]).pipe(z.number().min(min));
-}
-
 const postgresUrl = z.string().refine((written) =>
   /^postgres(ql)?:\/\//.test(written) && URL.canParse(written)
 );
 
-const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 
 export const settings = {
@@ -206,29 +197,36 @@ export const settings = {
     value: "time",
     schema: duration(100, 30 * DAY_MS),
     expects: "a time such as 90s or 5min, at least 100ms",
-    default: 5 * MINUTE_MS,
-    shownDefault: "5min",
+    default: 60_000,
+    shownDefault: "1min",
     help: "an instance without calls is stopped after this time",
   }),
-  memoryBudgetMb: setting<number | null>({
-    env: "ORLA_MEMORY_BUDGET",
-    flag: "memory-budget",
-    value: "size",
-    schema: megabytes(64),
-    expects: "a size such as 2GB or 512MB, at least 64MB",
-    default: null,
-    shownDefault: "three quarters of the machine's memory",
-    help: "memory all instances may use together",
+  maxInstances: setting({
+    env: "ORLA_MAX_INSTANCES",
+    flag: "max-instances",
+    value: "count",
+    schema: integer(1, 10_000),
+    expects: "a whole number from 1 to 10000",
+    default: 256,
+    help: "instances of all functions together; each also has its own MAX_INSTANCES",
   }),
-  retentionMs: setting({
-    env: "ORLA_RETENTION",
-    flag: "retention",
-    value: "time",
-    schema: duration(DAY_MS, 3650 * DAY_MS),
-    expects: "a time of at least one day, such as 30d",
-    default: 30 * DAY_MS,
-    shownDefault: "30d",
-    help: "executions and logs older than this are dropped",
+  executionDays: setting({
+    env: "ORLA_EXECUTION_DAYS",
+    flag: "execution-days",
+    value: "days",
+    schema: integer(1, 3650),
+    expects: "a whole number of days from 1 to 3650",
+    default: 7,
+    help: "days the records of executions are kept",
+  }),
+  logDays: setting({
+    env: "ORLA_LOG_DAYS",
+    flag: "log-days",
+    value: "days",
+    schema: integer(1, 3650),
+    expects: "a whole number of days from 1 to 3650",
+    default: 3,
+    help: "days the log lines of functions are kept",
   }),
   drainTimeoutMs: setting({
     env: "ORLA_DRAIN_TIMEOUT",
@@ -249,7 +247,7 @@ export const settings = {
     default: "none",
     help: "who may read /metrics: anyone (none), or holders of the service key (key)",
   }),
-  logLevel: setting({
+  logLevel: setting<LogLevel>({
     env: "ORLA_LOG_LEVEL",
     flag: "log-level",
     value: "level",

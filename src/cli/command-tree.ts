@@ -1,0 +1,114 @@
+/**
+ * The commands of `orla` and their options, as commander knows them. What each does is passed in: so
+ * the tree alone is enough for help and completion.
+ */
+import { Argument, Command, Option } from "commander";
+import { settingList } from "../server/settings.ts";
+
+export type Shell = "bash" | "zsh" | "fish";
+export const shells: readonly Shell[] = ["bash", "zsh", "fish"];
+
+export const stateFields = [
+  "http",
+  "sql",
+  "database-url",
+  "service-key",
+  "anon-key",
+  "pid",
+] as const;
+export type StateField = typeof stateFields[number];
+
+/** Where to look for a running node. */
+export interface LocateOptions {
+  readonly dataDir?: string;
+  readonly config?: string;
+}
+
+export interface SqlOptions extends LocateOptions {
+  readonly command?: string;
+  readonly file?: string;
+  /** `false` with `--no-psql`. */
+  readonly psql: boolean;
+}
+
+export interface Actions {
+  /** `flags` by the settings' flag names. */
+  start(flags: Readonly<Record<string, string>>, configFile: string | undefined): Promise<void>;
+  status(options: LocateOptions & { readonly json?: true }): Promise<void>;
+  stop(options: LocateOptions): Promise<void>;
+  get(field: StateField, options: LocateOptions): Promise<void>;
+  sql(statement: string | undefined, options: SqlOptions): Promise<void>;
+  version(): Promise<void>;
+  completion(shell: Shell): Promise<void>;
+}
+
+const EXIT_CODES = `
+Exit codes: 0 done · 1 failed · 2 wrong command line or configuration · 3 no Orla is running`;
+
+export function commandTree(actions: Actions): Command {
+  const program = new Command("orla")
+    .description("Edge functions for your Postgres, with SQL.")
+    .helpOption("-h, --help", "show this help")
+    .helpCommand("help [command]", "show the help of a command")
+    .configureHelp({ showGlobalOptions: false })
+    .addHelpText("after", EXIT_CODES);
+
+  const start = program.command("start")
+    .description("start a node, in the foreground until it is stopped")
+    .option("--config <file>", "configuration file (default: ./orla.json when it exists)");
+  for (const [, setting] of settingList) {
+    const shown = setting.shownDefault ?? setting.default;
+    const fallback = shown === null ? "" : `, default: ${shown}`;
+    const option = new Option(
+      `--${setting.flag} <${setting.value}>`,
+      `${setting.help} [${setting.env}${fallback}]`,
+    );
+    // Known, so that the configuration can say why it is refused; not offered.
+    if (setting.unsupported !== undefined) option.hideHelp();
+    start.addOption(option);
+  }
+  start.action((options: Record<string, string>) => {
+    const flags: Record<string, string> = {};
+    for (const option of start.options) {
+      const value = options[option.attributeName()];
+      const name = option.long?.slice(2);
+      if (value !== undefined && name !== undefined && name !== "config") flags[name] = value;
+    }
+    return actions.start(flags, options["config"]);
+  });
+
+  locating(program.command("status").description("say whether a node runs here, and how it is"))
+    .option("--json", "as one JSON object")
+    .action((options) => actions.status(options));
+
+  locating(program.command("stop").description("stop the node: running calls finish first"))
+    .action((options) => actions.stop(options));
+
+  locating(program.command("get").description("print a URL, a key or the pid of the running node"))
+    .addArgument(new Argument("<what>", "what to print").choices(stateFields))
+    .addHelpText("after", '\nFor example:  psql "$(orla get sql)"')
+    .action((field: StateField, options) => actions.get(field, options));
+
+  locating(program.command("sql").description("run SQL through the node, or open a prompt"))
+    .argument("[statement]", "SQL to run; without it, a prompt (or standard input)")
+    .option("-c, --command <sql>", "SQL to run, as psql spells it")
+    .option("-f, --file <path>", "run the statements of a file")
+    .option("--no-psql", "do not use psql, even where it is installed")
+    .action((statement, options) => actions.sql(statement, options));
+
+  program.command("version").description("show the versions of Orla and what it is made of")
+    .action(() => actions.version());
+
+  program.command("completion").description("print a completion script for your shell")
+    .addArgument(new Argument("<shell>", "the shell").choices(shells))
+    .addHelpText("after", "\nFor example in ~/.bashrc:  source <(orla completion bash)")
+    .action((shell: Shell) => actions.completion(shell));
+
+  return program;
+}
+
+function locating(command: Command): Command {
+  return command
+    .option("--data-dir <path>", "data directory of the node [ORLA_DATA_DIR, default: ./.orla]")
+    .option("--config <file>", "configuration file (default: ./orla.json when it exists)");
+}

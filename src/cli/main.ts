@@ -1,0 +1,69 @@
+/**
+ * The `orla` command. It only reads the command line and the exit code; `start` alone loads the
+ * platform, so that the other commands answer at once.
+ */
+import { CommanderError } from "commander";
+import { OrlaError } from "../base/errors.ts";
+import { type Actions, commandTree, type Shell } from "./command-tree.ts";
+import { type ExitCode, exitCodes } from "./exit-code.ts";
+import { printError } from "./terminal.ts";
+
+let exitCode: ExitCode = exitCodes.ok;
+
+const actions: Actions = {
+  async start(flags, configFile) {
+    const { start } = await import("./start.ts");
+    exitCode = await start(flags, configFile);
+  },
+  async status(options) {
+    const { status } = await import("./status.ts");
+    exitCode = await status(options);
+  },
+  async stop(options) {
+    const { stop } = await import("./stop.ts");
+    exitCode = await stop(options);
+  },
+  async get(field, options) {
+    const { get } = await import("./get.ts");
+    exitCode = await get(field, options);
+  },
+  async sql(statement, options) {
+    const { sql } = await import("./sql.ts");
+    exitCode = await sql(statement, options);
+  },
+  async version() {
+    const { version } = await import("./version.ts");
+    await version();
+  },
+  async completion(shell: Shell) {
+    const { completionScript } = await import("./completion.ts");
+    const { print } = await import("./terminal.ts");
+    print(completionScript(shell, program).trimEnd());
+  },
+};
+
+const program = commandTree(actions).exitOverride();
+// Subcommands exist already and do not inherit the override by themselves.
+for (const command of program.commands) command.exitOverride();
+
+try {
+  await program.parseAsync(Deno.args, { from: "user" });
+} catch (thrown) {
+  exitCode = report(thrown);
+}
+Deno.exit(exitCode);
+
+function report(thrown: unknown): ExitCode {
+  // Commander has printed its own message; help asked for ends with code 0.
+  if (thrown instanceof CommanderError) {
+    return thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+  }
+  if (thrown instanceof OrlaError) {
+    printError(`orla: ${thrown.message.replaceAll("\n", "\norla: ")}`);
+    if (thrown.hint !== undefined) printError(thrown.hint);
+    const isUsage = thrown.code === "invalid_option" || thrown.code === "not_supported";
+    return isUsage ? exitCodes.usage : exitCodes.failed;
+  }
+  printError(`orla: ${thrown instanceof Error ? thrown.stack ?? thrown.message : thrown}`);
+  return exitCodes.failed;
+}

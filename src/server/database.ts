@@ -1,0 +1,73 @@
+/** The Postgres behind a node: the embedded one, or the one that `DATABASE_URL` names. */
+import { isAbsolute, join } from "node:path";
+import type { ClientConfig } from "pg";
+import { OrlaError } from "../base/errors.ts";
+import { connectUpstream } from "./upstream.ts";
+import type { EmbeddedPostgres } from "./embedded-postgres.ts";
+
+export interface Database {
+  /** For any client that may administer it. */
+  readonly url: string;
+  /** How our own connections get there. */
+  readonly connection: ClientConfig;
+  /** A new connection for a client of the SQL gateway, before its start-up message. */
+  readonly upstream: () => Promise<Deno.Conn>;
+  /** For people: where it is, without secrets. */
+  readonly description: string;
+}
+
+export function embeddedDatabase(postgres: EmbeddedPostgres): Database {
+  const { pathname, username, password } = new URL(postgres.url);
+  return {
+    url: postgres.url,
+    connection: {
+      // The unix socket: a third of TCP's cost for small queries.
+      host: postgres.socketDir,
+      port: postgres.port,
+      user: username,
+      password: decodeURIComponent(password),
+      database: pathname.slice(1),
+    },
+    upstream: () =>
+      Deno.connect({
+        transport: "unix",
+        path: join(postgres.socketDir, `.s.PGSQL.${postgres.port}`),
+      }),
+    description: `embedded Postgres ${postgres.majorVersion} in ${postgres.clusterPath}`,
+  };
+}
+
+export function externalDatabase(databaseUrl: string): Database {
+  const url = new URL(databaseUrl);
+  const host = decodeURIComponent(url.searchParams.get("host") ?? url.hostname) || "127.0.0.1";
+  const port = Number(url.port || url.searchParams.get("port") || 5432);
+  const encryption = encryptionOf(url);
+  return {
+    url: databaseUrl,
+    connection: { connectionString: databaseUrl },
+    upstream: () =>
+      isAbsolute(host)
+        ? Deno.connect({ transport: "unix", path: join(host, `.s.PGSQL.${port}`) })
+        : connectUpstream({ host: host.replace(/^\[|\]$/g, ""), port, encryption }),
+    description: `Postgres at ${host}:${port}`,
+  };
+}
+
+function encryptionOf(url: URL): "none" | "verified" {
+  const mode = url.searchParams.get("sslmode") ?? "disable";
+  switch (mode) {
+    // `prefer` promises nothing, and loopback needs nothing.
+    case "disable":
+    case "allow":
+    case "prefer":
+      return "none";
+    case "require":
+    case "verify-ca":
+    case "verify-full":
+      return "verified";
+    default:
+      throw new OrlaError("invalid_option", `DATABASE_URL: sslmode=${mode} is not supported`, {
+        hint: "Use sslmode=verify-full, or disable on a private network.",
+      });
+  }
+}

@@ -1,0 +1,105 @@
+/** The two sides that clients see: HTTP and SQL. They stop together, so that neither takes new work. */
+import type { Logger } from "../base/log.ts";
+import { OrlaError } from "../base/errors.ts";
+import type { Catalog } from "../catalog/catalog.ts";
+import type { Invoker } from "../functions/call.ts";
+import { startHttpGateway } from "../gateway/http-gateway.ts";
+import { createKeyVerifier } from "../gateway/keys.ts";
+import { createRouteTable } from "../gateway/route-table.ts";
+import type { Metrics } from "../observability/metrics.ts";
+import { startSqlGateway } from "../sqlgateway/gateway.ts";
+import { edgeTranslator } from "../sqlgateway/translate.ts";
+import type { Config } from "./config.ts";
+import type { Database } from "./database.ts";
+import type { Keys } from "./keys.ts";
+import { listening } from "./listen-error.ts";
+import { httpUrl, sqlUrl } from "./node-urls.ts";
+import { nodeRoutes } from "./node-routes.ts";
+
+export interface FrontsOptions {
+  readonly config: Config;
+  readonly keys: Keys;
+  readonly log: Logger;
+  readonly database: Database;
+  readonly catalog: Catalog;
+  readonly invoker: Invoker;
+  readonly metrics: Metrics;
+  readonly onError: (thrown: unknown) => void;
+}
+
+export interface Fronts extends AsyncDisposable {
+  /** Base URL. */
+  readonly http: string;
+  /** Through the gateway, with the database's login. */
+  readonly sql: string;
+}
+
+export async function startFronts(options: FrontsOptions): Promise<Fronts> {
+  const { config, keys, log, database, catalog, invoker, metrics, onError } = options;
+  const { host } = config;
+  const tls = await readCertificate(config);
+  await using started = new AsyncDisposableStack();
+  const sql = started.use(
+    await listening({ what: "SQL", host, port: config.sqlPort }, () =>
+      startSqlGateway({
+        host,
+        port: config.sqlPort,
+        upstream: database.upstream,
+        ...tls === null ? {} : { tls },
+        translator: edgeTranslator,
+        afterEdgeChange: () => catalog.sync(),
+        limits: { drainTimeoutMs: config.drainTimeoutMs },
+        onError,
+      })),
+  );
+  const http = started.use(
+    await listening({ what: "HTTP", host, port: config.httpPort }, () =>
+      startHttpGateway({
+        host,
+        port: config.httpPort,
+        ...tls === null ? {} : { tls },
+        directory: catalog,
+        invoker,
+        keys: createKeyVerifier(keys),
+        api: createRouteTable(nodeRoutes({
+          metrics,
+          metricsNeedKey: config.metricsAuth === "key",
+          notReady: () => catalog.isConnected ? null : "The database cannot be reached.",
+        })),
+        limits: { drainTimeoutMs: config.drainTimeoutMs },
+        log,
+      })),
+  );
+  started.move();
+  const listeners = {
+    host,
+    httpPort: http.port,
+    sqlPort: sql.port,
+    encrypted: tls !== null,
+  };
+  return {
+    http: httpUrl(listeners),
+    sql: sqlUrl(listeners, database.url),
+    async [Symbol.asyncDispose]() {
+      await Promise.all([http[Symbol.asyncDispose](), sql[Symbol.asyncDispose]()]);
+    },
+  };
+}
+
+async function readCertificate(config: Config): Promise<{ cert: string; key: string } | null> {
+  const { tlsCert, tlsKey } = config;
+  if (tlsCert === null || tlsKey === null) return null;
+  const read = async (path: string, variable: string) => {
+    try {
+      return await Deno.readTextFile(path);
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new OrlaError("invalid_option", `${variable}: cannot read ${path}: ${why}`, { cause });
+    }
+  };
+  const [cert, key] = await Promise.all([
+    read(tlsCert, "ORLA_TLS_CERT"),
+    read(tlsKey, "ORLA_TLS_KEY"),
+  ]);
+  return { cert, key };
+}

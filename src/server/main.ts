@@ -1,0 +1,210 @@
+/**
+ * The composition root: builds a node from its configuration, in the order things need each other,
+ * and takes it apart in the reverse order. The only place that knows all parts.
+ *
+ * A stop is a drain: the node is withdrawn and both fronts stop accepting, while calls under way,
+ * which still need everything below, come to their end.
+ */
+import pg from "pg";
+import { createLogger, type Logger } from "../base/log.ts";
+import { type Catalog, openCatalog } from "../catalog/catalog.ts";
+import { type FunctionVersion, qualifiedName } from "../functions/function.ts";
+import { startExecutionWriter } from "../observability/execution-writer.ts";
+import { Metrics } from "../observability/metrics.ts";
+import { teeSink } from "../observability/tee-sink.ts";
+import { createRuntime, type Runtime } from "../runtime/supervisor.ts";
+import { startCallbackEndpoint } from "../sqlgateway/callback.ts";
+import { besideEmbeddedPostgres, type CallbackPlace, overNetwork } from "./callback-address.ts";
+import type { Config } from "./config.ts";
+import { type Database, embeddedDatabase, externalDatabase } from "./database.ts";
+import { prepareDatabase } from "./database-check.ts";
+import { lockDataDir } from "./data-dir.ts";
+import { startEmbeddedPostgres } from "./embedded-postgres.ts";
+import { startFronts } from "./fronts.ts";
+import { type Keys, loadKeys } from "./keys.ts";
+import { type Reaper, startReaper } from "./reaper.ts";
+import { releaseVersion } from "./release.ts";
+import { createRuntimeDir } from "./runtime-dir.ts";
+import { type NodeState, writeStateFile } from "./state-file.ts";
+
+export interface Orla extends AsyncDisposable {
+  readonly state: NodeState;
+  readonly about: AboutNode;
+}
+
+/** What the start's banner tells beside the state. */
+export interface AboutNode {
+  readonly version: string;
+  readonly database: string;
+  readonly sandbox: ReturnType<Runtime["stats"]>["enforced"];
+  readonly hasNoFunctions: boolean;
+}
+
+/** Where sockets may lie, best first: short paths, everywhere writable. */
+const RUNTIME_PARENTS = ["/tmp", "/var/tmp", "/run", "/dev/shm"];
+
+/** Throws `OrlaError` with one sentence for everything that its user can mend. */
+export async function startOrla(
+  config: Config,
+  writeLog: (line: string) => void,
+): Promise<Orla> {
+  await using started = new AsyncDisposableStack();
+  started.use(await lockDataDir(config.dataDir));
+  const keys = await loadKeys(config.dataDir, config.serviceKey);
+  const log = createLogger({
+    level: config.logLevel,
+    format: config.logFormat,
+    write: writeLog,
+    secrets: secretsOf(config, keys),
+  });
+  const runtimeDir = started.use(await createRuntimeDir(RUNTIME_PARENTS)).path;
+  const reaper = started.use(startReaper({ runtimeDir, log }));
+
+  const { database, callback } = await openDatabase(
+    { config, keys, runtimeDir, reaper, log },
+    started,
+  );
+  await prepareDatabase(database, log);
+
+  const nodeId = crypto.randomUUID();
+  const origin = { nodeId, region: config.region };
+  const pool = started.adopt(
+    new pg.Pool({
+      ...database.connection,
+      max: config.databaseConnections,
+      application_name: "orla",
+    }),
+    (pool) => pool.end(),
+  );
+  // An idle connection that breaks is replaced at the next use.
+  pool.on("error", (error) => log.warn("an idle database connection broke", { error }));
+
+  const [catalog, writer, version] = await Promise.all([
+    openCatalog({ connection: database.connection, log }).then((catalog) => started.use(catalog)),
+    startExecutionWriter({
+      pool,
+      origin,
+      log,
+      keepExecutionDays: config.executionDays,
+      keepLogDays: config.logDays,
+    }).then((writer) => started.use(writer)),
+    releaseVersion(),
+  ]);
+
+  const metrics = new Metrics();
+  const runtime = started.use(createRuntime({
+    denoPath: Deno.execPath(),
+    runtimeDir,
+    sink: teeSink(metrics, writer),
+    reaper,
+    log,
+    poolSize: config.blankProcesses,
+    maxTotalInstances: config.maxInstances,
+    idleTimeoutMs: config.idleTimeoutMs,
+    drainTimeoutMs: config.drainTimeoutMs,
+  }));
+  started.defer(followChanges(catalog, runtime, metrics));
+
+  const onError = (error: unknown) => log.error("unexpected error of a connection", { error });
+  const endpoint = started.use(
+    await startCallbackEndpoint({
+      listen: callback.listen,
+      password: await catalog.callbackPassword(),
+      invoker: runtime,
+      versions: catalog,
+      limits: { drainTimeoutMs: config.drainTimeoutMs },
+      onError,
+    }),
+  );
+  const { enforced } = runtime.stats();
+  const fronts = started.use(
+    await startFronts({ config, keys, log, database, catalog, invoker: runtime, metrics, onError }),
+  );
+  // Last, so that SQL callers are sent here only when everything answers; withdrawn first.
+  started.use(
+    await catalog.registerNode({
+      nodeId,
+      region: config.region,
+      version,
+      callbackHost: callback.host,
+      callbackPort: callback.port ?? endpoint.port ?? 0,
+      sandbox: { ...enforced },
+    }),
+  );
+  await runtime.ready();
+  const state: NodeState = {
+    pid: Deno.pid,
+    http: fronts.http,
+    sql: fronts.sql,
+    databaseUrl: database.url,
+    serviceKey: keys.serviceKey,
+    anonKey: keys.anonKey,
+  };
+  started.use(await writeStateFile(config.dataDir, state));
+  const owned = started.move();
+  return {
+    state,
+    about: {
+      version,
+      database: database.description,
+      sandbox: enforced,
+      hasNoFunctions: catalog.size === 0,
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+interface DatabaseParts {
+  readonly config: Config;
+  readonly keys: Keys;
+  readonly runtimeDir: string;
+  readonly reaper: Reaper;
+  readonly log: Logger;
+}
+
+async function openDatabase(
+  { config, keys, runtimeDir, reaper, log }: DatabaseParts,
+  started: AsyncDisposableStack,
+): Promise<{ database: Database; callback: CallbackPlace }> {
+  if (config.databaseUrl !== null) {
+    const callback = overNetwork(config.callbackHost, config.callbackPort);
+    return { database: externalDatabase(config.databaseUrl), callback };
+  }
+  const postgres = started.use(
+    await startEmbeddedPostgres({
+      dataDir: config.dataDir,
+      runtimeDir,
+      password: keys.databasePassword,
+      reaper,
+      log: log.with({ part: "postgres" }),
+    }),
+  );
+  const callback = await besideEmbeddedPostgres(runtimeDir, postgres.account);
+  return { database: embeddedDatabase(postgres), callback };
+}
+
+/** What a version holds in memory ends when another takes its place. */
+function followChanges(catalog: Catalog, runtime: Runtime, metrics: Metrics): () => void {
+  const names = new Map<string, string>();
+  const follow = (version: FunctionVersion) => {
+    names.set(version.functionId, qualifiedName(version));
+    runtime.keepWarm(version);
+  };
+  for (const version of catalog.current()) follow(version);
+  return catalog.onChange(({ functionId, current }) => {
+    runtime.retire(functionId, current?.versionId);
+    const name = names.get(functionId);
+    const isRenamed = current === null || qualifiedName(current) !== name;
+    if (name !== undefined && isRenamed) metrics.forget(name);
+    if (current === null) names.delete(functionId);
+    else follow(current);
+  });
+}
+
+function secretsOf(config: Config, keys: Keys): string[] {
+  const password = config.databaseUrl === null ? "" : new URL(config.databaseUrl).password;
+  return [
+    ...[keys.serviceKey, keys.anonKey, keys.databasePassword],
+    ...[password, decodeURIComponent(password)],
+  ];
+}
