@@ -116,8 +116,8 @@ export function problemsOf(facts: Facts): DatabaseProblem[] {
   add(
     facts.dblink_schema !== null && facts.dblink_schema !== "edge_dblink",
     `dblink is installed in schema ${facts.dblink_schema}, where others could use Orla's connections`,
-    "CREATE SCHEMA IF NOT EXISTS edge_dblink; ALTER EXTENSION dblink SET SCHEMA edge_dblink; " +
-      `GRANT ALL ON SCHEMA edge_dblink TO ${facts.user};`,
+    `CREATE SCHEMA IF NOT EXISTS edge_dblink AUTHORIZATION ${facts.user}; ` +
+      "ALTER EXTENSION dblink SET SCHEMA edge_dblink;",
   );
   return problems;
 }

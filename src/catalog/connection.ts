@@ -71,9 +71,11 @@ export class Connection implements AsyncDisposable {
     try {
       return await client.query(text, values);
     } catch (thrown) {
-      // A DatabaseError is an answer; anything else leaves the connection in doubt.
-      if (!(thrown instanceof pg.DatabaseError)) this.#broken(client, thrown);
-      throw thrown;
+      if (isAnswer(thrown)) throw thrown;
+      this.#broken(client, thrown);
+      throw new OrlaError("unavailable", "the connection to the database was lost", {
+        cause: thrown,
+      });
     }
   }
 
@@ -137,6 +139,11 @@ export class Connection implements AsyncDisposable {
       );
     }, this.#retryMs);
   }
+}
+
+/** An error of the statement, rather than a server's farewell: by code, as severity is translated. */
+function isAnswer(thrown: unknown): boolean {
+  return thrown instanceof pg.DatabaseError && !/^(08|57P)/.test(thrown.code ?? "");
 }
 
 async function end(client: pg.Client): Promise<void> {

@@ -141,11 +141,13 @@ DECLARE
 BEGIN
   SELECT * INTO f FROM edge.functions e
     WHERE e.function_id = (request ->> 'functionId')::bigint AND e.wrapper IS NULL;
-  SELECT * INTO v FROM edge.versions e WHERE e.version_id = f.current_version_id;
-  SELECT p.oid INTO made FROM pg_proc p
-    WHERE p.oid = to_regprocedure(edge.signature(f, v.parameters))
-      AND pg_has_role(caller, p.proowner, 'USAGE')
-      AND p.prosrc = edge.wrapper_body(f.function_id, v.parameters, v.returns);
+  IF f.function_id IS NOT NULL THEN
+    SELECT * INTO v FROM edge.versions e WHERE e.version_id = f.current_version_id;
+    SELECT p.oid INTO made FROM pg_proc p
+      WHERE p.oid = to_regprocedure(edge.signature(f, v.parameters))
+        AND pg_has_role(caller, p.proowner, 'USAGE')
+        AND p.prosrc = edge.wrapper_body(f.function_id, v.parameters, v.returns);
+  END IF;
   IF made IS NULL THEN
     RAISE EXCEPTION 'there is nothing to bind' USING ERRCODE = '55000';
   END IF;
