@@ -42,7 +42,6 @@ export class Orla implements AsyncDisposable {
         ORLA_HTTP_PORT: "0",
         ORLA_SQL_PORT: "0",
         ORLA_DATA_DIR: `${directory}/data`,
-        ORLA_FUNCTIONS_DIR: `${directory}/functions`,
       },
       output: "ignored",
     });

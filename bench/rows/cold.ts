@@ -174,17 +174,18 @@ async function coldCall(connection: HttpConnection, endpoint: Endpoint): Promise
 async function startOrlaCold(): Promise<ColdContender> {
   const started = await startFreshOrla();
   let made = 0;
+  let names: string[] = [];
   return {
     name: "Orla",
     async fresh(count) {
-      const names = Array.from({ length: count }, () => `bench_cold_${made++}`);
-      await started.orla.sql(
-        ...names.map((name) =>
-          `CREATE EDGE FUNCTION ${name} LANGUAGE javascript AS $$
-           export default () => new Response("${greeting}");
-         $$`
-        ),
+      // Otherwise instances of hundreds of functions that nobody calls again would pile up.
+      const drops = names.map((name) => `DROP EDGE FUNCTION ${name}`);
+      names = Array.from({ length: count }, () => `bench_cold_${made++}`);
+      const code = `export default () => new Response("${greeting}");`;
+      const creations = names.map((name) =>
+        `CREATE EDGE FUNCTION ${name} LANGUAGE javascript AS $$ ${code} $$`
       );
+      await started.orla.sql(...drops, ...creations);
       return names.map((name) => started.orla.endpoint(name));
     },
     [Symbol.asyncDispose]: () => started[Symbol.asyncDispose](),
