@@ -78,7 +78,13 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   f edge.functions := edge.locate_owned(request, path, caller);
   old jsonb := edge.definition(f.current_version_id);
-  module jsonb := coalesce(request -> 'modules' -> (old ->> 'language'), request -> 'module');
+  -- What compiling gives can depend on language and on there being parameters, which the translator of
+  -- the statement does not know of a function made in this very transaction: it sends each.
+  module jsonb := coalesce(
+    CASE WHEN jsonb_array_length(nullif(old -> 'parameters', 'null')) > 0
+      THEN request -> 'modules' -> ((old ->> 'language') || 'WithParameters') END,
+    request -> 'modules' -> (old ->> 'language'),
+    request -> 'module');
   new jsonb := old;
 BEGIN
   new := new || jsonb_build_object('options', (old -> 'options') || coalesce(request -> 'options', '{}'));
