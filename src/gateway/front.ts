@@ -6,67 +6,52 @@ import { OrlaError, toOrlaError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import { uuidV7 } from "../base/uuid.ts";
 import { errorResponse } from "./error-response.ts";
-import { callFunction, type FunctionCallDeps } from "./function-calls.ts";
+import { callFunction, type FunctionCallDeps, type InboundRequest } from "./function-calls.ts";
 import { keyNeeded } from "./function-lookup.ts";
 import { FUNCTIONS_PREFIX } from "./function-path.ts";
 import { LazyAbort } from "./http-call.ts";
 import { type InboundHeaders, readHeaders } from "./inbound-headers.ts";
 import type { KeyVerifier } from "./keys.ts";
 import { readBodyBytes } from "./request-body.ts";
-import { readTarget, type RequestTarget } from "./request-target.ts";
+import { readTarget } from "./request-target.ts";
 import type { Route } from "./route.ts";
 import type { RouteTable } from "./route-table.ts";
 
 export interface FrontDeps extends FunctionCallDeps {
   readonly api: RouteTable;
   readonly keys: KeyVerifier;
-  readonly log: Logger;
 }
 
-/** A request with what is known about it so far. */
-interface Received {
-  readonly request: Request;
-  readonly info: Deno.ServeHandlerInfo;
-  readonly arrivedAt: number;
-  headers: InboundHeaders | undefined;
-}
-
-export async function respond(
+/** Not `async`: one promise less on the way of every request. */
+export function respond(
   request: Request,
   info: Deno.ServeHandlerInfo,
   deps: FrontDeps,
-): Promise<Response> {
-  const received: Received = { request, info, arrivedAt: performance.now(), headers: undefined };
-  try {
-    return await dispatch(received, deps);
-  } catch (thrown) {
-    return failure(received, thrown, deps.log);
-  }
-}
-
-function dispatch(received: Received, deps: FrontDeps): Response | Promise<Response> {
-  const { request, info, arrivedAt } = received;
-  const url = request.url;
-  if (url.length > deps.limits.maxUrlLength) throw urlTooLong(deps.limits.maxUrlLength);
-  const headers = received.headers = readHeaders(request.headers, deps.keys, deps.limits);
-  const target = readTarget(url, headers.host);
-  if (target === undefined) {
-    throw new OrlaError("invalid_request", "The request's URL or Host header is not valid.");
-  }
-  if (isRefusedMethod(request.method)) throw methodNotAllowed(request.method, target.path);
-  if (target.path.startsWith(FUNCTIONS_PREFIX)) {
-    return callFunction({ request, info, headers, target, arrivedAt }, deps);
-  }
-  return useRoute(received, headers, target, deps);
-}
-
-function useRoute(
-  received: Received,
-  headers: InboundHeaders,
-  target: RequestTarget,
-  deps: FrontDeps,
 ): Response | Promise<Response> {
-  const { request } = received;
+  const arrivedAt = performance.now();
+  let headers: InboundHeaders | undefined;
+  const fail = (thrown: unknown) => failure(headers, thrown, deps.log);
+  try {
+    const url = request.url;
+    if (url.length > deps.limits.maxUrlLength) throw urlTooLong(deps.limits.maxUrlLength);
+    headers = readHeaders(request.headers, deps.keys, deps.limits);
+    const target = readTarget(url, headers.host);
+    if (target === undefined) {
+      throw new OrlaError("invalid_request", "The request's URL or Host header is not valid.");
+    }
+    if (isRefusedMethod(request.method)) throw methodNotAllowed(request.method, target.path);
+    const inbound = { request, info, headers, target, arrivedAt };
+    return target.path.startsWith(FUNCTIONS_PREFIX)
+      ? callFunction(inbound, deps, fail)
+      : useRoute(inbound, deps).catch(fail);
+  } catch (thrown) {
+    return fail(thrown);
+  }
+}
+
+/** `async`, so that whatever it throws is a rejection. */
+async function useRoute(inbound: InboundRequest, deps: FrontDeps): Promise<Response> {
+  const { request, headers, target } = inbound;
   const match = deps.api.match(request.method, target.path);
   switch (match.found) {
     case "nothing":
@@ -83,15 +68,13 @@ function useRoute(
     case "route": {
       const { route, params } = match;
       admit(route, headers);
-      return exchange(received, headers, target, params, route, deps);
+      return await exchange(inbound, params, route, deps);
     }
   }
 }
 
 async function exchange(
-  { request, arrivedAt }: Received,
-  headers: InboundHeaders,
-  target: RequestTarget,
+  { request, headers, target, arrivedAt }: InboundRequest,
   params: Readonly<Record<string, string>>,
   route: Route,
   deps: FrontDeps,
@@ -142,12 +125,9 @@ function urlTooLong(maxLength: number): OrlaError {
   });
 }
 
-function failure(received: Received, thrown: unknown, log: Logger): Response {
+function failure(headers: InboundHeaders | undefined, thrown: unknown, log: Logger): Response {
   const error = toOrlaError(thrown);
-  const requestId = received.headers?.requestId ?? uuidV7();
+  const requestId = headers?.requestId ?? uuidV7();
   if (error.code === "internal") log.error("Request failed", { requestId, error });
-  return errorResponse(error, {
-    service: received.headers?.caller?.service === true,
-    requestId,
-  });
+  return errorResponse(error, { service: headers?.caller?.service === true, requestId });
 }

@@ -3,16 +3,6 @@ import type { OrlaError } from "../base/errors.ts";
 import type { Caller, HeaderList, HttpCall } from "../functions/call.ts";
 import type { RequestBody } from "./request-body.ts";
 
-export interface InboundCallParts {
-  readonly executionId: string;
-  readonly caller: Caller;
-  readonly arrivedAt: number;
-  readonly method: string;
-  readonly url: string;
-  readonly headers: HeaderList;
-  readonly body: RequestBody;
-}
-
 /**
  * A class for its lazy signal: a call whose `signal` nobody reads costs no `AbortController`, and one
  * whose client stays needs no look at Deno's expensive `request.signal`.
@@ -20,28 +10,19 @@ export interface InboundCallParts {
 export class InboundCall implements HttpCall {
   readonly kind = "http";
   readonly trigger = "http";
-  readonly executionId: string;
-  readonly caller: Caller;
-  readonly arrivedAt: number;
-  readonly method: string;
-  readonly url: string;
-  readonly headers: HeaderList;
-  readonly body: RequestBody;
-  readonly #abort: LazyAbort;
-
-  constructor(parts: InboundCallParts, abort: LazyAbort) {
-    this.executionId = parts.executionId;
-    this.caller = parts.caller;
-    this.arrivedAt = parts.arrivedAt;
-    this.method = parts.method;
-    this.url = parts.url;
-    this.headers = parts.headers;
-    this.body = parts.body;
-    this.#abort = abort;
-  }
+  constructor(
+    readonly executionId: string,
+    readonly caller: Caller,
+    readonly arrivedAt: number,
+    readonly method: string,
+    readonly url: string,
+    readonly headers: HeaderList,
+    readonly body: RequestBody,
+    private readonly abort: LazyAbort,
+  ) {}
 
   get signal(): AbortSignal {
-    return this.#abort.signal;
+    return this.abort.signal;
   }
 }
 

@@ -68,7 +68,7 @@ const BYTES_AROUND_HEADER = 4;
 
 /** Throws `headers_too_large` and `invalid_request`. */
 export function readHeaders(
-  headers: Iterable<[string, string]>,
+  headers: Headers,
   keys: KeyVerifier,
   limits: GatewayLimits,
 ): InboundHeaders {
@@ -83,24 +83,22 @@ export function readHeaders(
   let count = 0;
   let bytes = 0;
 
-  for (const header of headers) {
-    const name = header[0];
-    const value = header[1];
+  headers.forEach((value, name) => {
     count++;
     bytes += name.length + value.length + BYTES_AROUND_HEADER;
     switch (treatments.get(name)) {
       case undefined:
-        forFunction.push(header);
+        forFunction.push([name, value]);
         break;
       case "host":
         host = value;
-        forFunction.push(header);
+        forFunction.push([name, value]);
         break;
       case "key": {
         const owner = keys.identify(value);
         if (owner === undefined) {
           foreignKey = true;
-          forFunction.push(header);
+          forFunction.push([name, value]);
         } else if (caller === undefined || owner.service) {
           caller = owner;
         }
@@ -111,7 +109,7 @@ export function readHeaders(
         break;
       case "content-length":
         contentLength = readLength(value);
-        forFunction.push(header);
+        forFunction.push([name, value]);
         break;
       case "connection":
         connection = value;
@@ -122,7 +120,7 @@ export function readHeaders(
       case "drop":
         break;
     }
-  }
+  });
   if (count > limits.maxHeaders || bytes > limits.maxHeaderBytes) throw tooLarge(limits);
   if (webSocket) forFunction.push(["connection", "Upgrade"], ["upgrade", "websocket"]);
   return {

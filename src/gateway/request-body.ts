@@ -22,6 +22,11 @@ export interface BodyOptions {
   readonly onFailure: (error: OrlaError) => void;
 }
 
+/** Deno gives GET and HEAD no body, whatever their headers say. */
+export function hasBody(method: string, headers: InboundHeaders): boolean {
+  return method !== "GET" && method !== "HEAD" && headers.contentLength !== 0;
+}
+
 /** Throws `payload_too_large` before anything is read when the announced length is too much. */
 export function readBody(
   request: Request,
@@ -30,8 +35,7 @@ export function readBody(
 ): RequestBody | Promise<Uint8Array> {
   const length = headers.contentLength;
   if (length !== undefined && length > options.limits.maxBodyBytes) throw tooLarge(options.limits);
-  const method = request.method;
-  if (method === "GET" || method === "HEAD" || length === 0) return null;
+  if (!hasBody(request.method, headers)) return null;
   if (length !== undefined && length <= WHOLE_BODY_BYTES) return readWhole(request, options);
   return request.body === null ? null : guarded(request.body, options);
 }

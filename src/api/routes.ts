@@ -1,0 +1,20 @@
+/** All routes of the REST API, and the document that describes them. */
+import type { FunctionDirectory, Invoker } from "../functions/call.ts";
+import { functionRoutes } from "../gateway/function-routes.ts";
+import { createPayloadCaller } from "../gateway/payload-call.ts";
+import { createRouteTable, type RouteTable } from "../gateway/route-table.ts";
+import { type HealthDeps, healthRoutes } from "./health.ts";
+import { invokeRoutes } from "./invoke.ts";
+import { openApiRoute } from "./openapi.ts";
+
+export interface ApiDeps extends HealthDeps {
+  readonly directory: FunctionDirectory;
+  readonly invoker: Invoker;
+  /** Orla's own. */
+  readonly version: string;
+}
+
+export function apiRoutes(deps: ApiDeps): RouteTable {
+  const routes = [...invokeRoutes(createPayloadCaller(deps)), ...healthRoutes(deps)];
+  return createRouteTable([...routes, openApiRoute([...functionRoutes, ...routes], deps.version)]);
+}
