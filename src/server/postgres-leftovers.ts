@@ -34,7 +34,12 @@ export async function endLeftovers(options: LeftoverOptions): Promise<number> {
   await ended(stubborn, FAST_STOP_DEADLINE_MS);
   // Postgres would take a living process of this number for its own predecessor. Otherwise the file
   // stays: it tells Postgres which shared memory to free.
-  if ((await processTitles()).some(({ pid }) => pid === recorded)) await Deno.remove(pidFile);
+  if ((await processTitles()).some(({ pid }) => pid === recorded)) {
+    await Deno.remove(pidFile).catch((thrown) => {
+      // The predecessor has removed it in its own stop.
+      if (!(thrown instanceof Deno.errors.NotFound)) throw thrown;
+    });
+  }
   return leftovers.length;
 }
 
