@@ -210,7 +210,8 @@ Deno.test("DDL of edge functions", async (t) => {
       code: "let a: number",
       modules: {
         javascript: { error: { sqlstate: "42601", message: "no types here" } },
-        typescript: { code: "let a", sourceMap: null, style: "web" },
+        typescript: { error: { sqlstate: "42601", message: "it has parameters" } },
+        typescriptWithParameters: { code: "let a", sourceMap: null, style: "web" },
       },
     })]);
     assert.equal((reply as { version: number }).version, 2);

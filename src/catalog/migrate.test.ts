@@ -113,6 +113,28 @@ Deno.test("migrations", async (t) => {
     assert.equal(await ann.value("SELECT count(*)::int FROM system.edge_functions"), 0);
   });
 
+  await t.step("functions are found again in a restored database", async () => {
+    await using db = await server.createDatabase();
+    const session = await db.connect();
+    for (const name of ["a", "b"]) {
+      await session.query("SELECT edge.create_function($1)", [createRequest({ name })]);
+    }
+    // What a restore does to them: other oids, here each the other's, in another cluster.
+    await session.query(`
+      UPDATE edge.identity SET identity = 'elsewhere';
+      UPDATE edge.functions SET wrapper = CASE name WHEN 'a' THEN 'b'::regproc ELSE 'a'::regproc END`);
+    await migrate(db.admin, silentLogger);
+    assert.deepEqual(
+      await session.query("SELECT name FROM edge.functions WHERE wrapper::regproc::text = name"),
+      [{ name: "a" }, { name: "b" }],
+    );
+    await session.query("ALTER FUNCTION a RENAME TO c");
+    assert.deepEqual(
+      await session.query("SELECT name FROM system.edge_functions ORDER BY name"),
+      [{ name: "b" }, { name: "c" }],
+    );
+  });
+
   await t.step("a failing migration says which, and leaves the lock", async () => {
     await using db = await server.createDatabase("empty");
     await db.admin.query("CREATE SCHEMA edge; CREATE TABLE edge.functions ()");

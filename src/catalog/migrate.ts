@@ -40,6 +40,8 @@ export async function migrate(client: Queryable, log: Logger): Promise<void> {
       await apply(client, migration);
       log.info("database migrated", { migration: `${migration.number}-${migration.name}` });
     }
+    // Does something after a restore from a dump or an upgrade of the server.
+    await client.query("SELECT edge.rebind()");
   } finally {
     await client.query("SELECT pg_catalog.pg_advisory_unlock($1, $2)", [...LOCK]);
     await client.query("RESET lock_timeout");

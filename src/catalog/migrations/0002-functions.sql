@@ -6,7 +6,7 @@ CREATE TABLE edge.functions (
   name name NOT NULL CONSTRAINT name_has_no_slash CHECK (name !~ '/'),
   -- The Postgres function of the same name (pg_proc.oid). Its owner is the edge function's owner, its
   -- EXECUTE privilege decides who may call. NULL only inside the transaction that (re)creates it.
-  wrapper oid UNIQUE,
+  wrapper oid UNIQUE DEFERRABLE INITIALLY IMMEDIATE,
   -- The version that runs. NULL only until the first one is written.
   current_version_id bigint,
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),

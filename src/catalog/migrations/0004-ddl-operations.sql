@@ -161,6 +161,14 @@ BEGIN
   RETURN NULL;
 END $$;
 
+-- Where an event trigger saw the drop (0006), there is nothing left to do.
+CREATE FUNCTION edge.ddl_dropped(request jsonb) RETURNS jsonb
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+  DELETE FROM edge.functions f WHERE f.function_id = (request ->> 'functionId')::bigint
+    AND NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = f.wrapper);
+  SELECT NULL::jsonb
+$$;
+
 CREATE FUNCTION edge.ddl_request() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -170,7 +178,7 @@ BEGIN
     WHEN 'rollback' THEN edge.ddl_rollback(NEW.request, NEW.path, NEW.caller)
     WHEN 'drop' THEN edge.ddl_drop(NEW.request, NEW.path, NEW.caller)
     WHEN 'bind' THEN edge.ddl_bind(NEW.request, NEW.caller)
-    WHEN 'follow' THEN edge.follow()
+    WHEN 'dropped' THEN edge.ddl_dropped(NEW.request)
   END;
   RETURN NEW;
 END $$;
@@ -209,7 +217,7 @@ BEGIN
   IF plan -> 'statements' <> '[]' THEN
     PERFORM edge.run(plan -> 'statements');
     INSERT INTO edge.ddl (operation, request)
-      VALUES (CASE WHEN plan ? 'change' THEN 'bind' ELSE 'follow' END, plan);
+      VALUES (CASE WHEN plan ? 'change' THEN 'bind' ELSE 'dropped' END, plan);
   END IF;
   RETURN plan - 'statements';
 END $$;

@@ -4,15 +4,47 @@
 -- By event triggers, in the same transaction. Where the platform's role may not create those (they
 -- need a superuser), nodes call edge.follow() every few seconds instead.
 
-CREATE FUNCTION edge.follow() RETURNS jsonb
+-- `only`: the functions to look at; NULL for all.
+CREATE FUNCTION edge.follow("only" oid[] DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  PERFORM edge.rebind();
   DELETE FROM edge.functions f
-    WHERE f.wrapper IS NOT NULL AND NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = f.wrapper);
-  UPDATE edge.functions f SET schema_name = n.nspname, name = p.proname, updated_at = clock_timestamp()
+    WHERE f.wrapper IS NOT NULL AND ("only" IS NULL OR f.wrapper = ANY ("only"))
+      AND NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = f.wrapper);
+  UPDATE edge.functions f
+    SET schema_name = n.nspname, name = p.proname, updated_at = clock_timestamp()
     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-    WHERE p.oid = f.wrapper AND (f.schema_name, f.name) <> (n.nspname, p.proname);
-  RETURN NULL;
+    WHERE p.oid = f.wrapper AND ("only" IS NULL OR f.wrapper = ANY ("only"))
+      AND (f.schema_name, f.name) <> (n.nspname, p.proname);
+END $$;
+
+-- Functions are coupled by oid, and oids change when a database is restored from a dump or upgraded in
+-- place. Then every wrapper is looked up by its name and body, once.
+CREATE TABLE edge.identity (
+  only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+  identity text NOT NULL
+);
+
+CREATE FUNCTION edge.current_identity() RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT format('%s/%s', c.system_identifier, 'edge.functions'::regclass::oid) FROM pg_control_system() c
+$$;
+INSERT INTO edge.identity (identity) VALUES (edge.current_identity());
+
+CREATE FUNCTION edge.rebind() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF EXISTS (SELECT FROM edge.identity i WHERE i.identity = edge.current_identity()) THEN
+    RETURN;
+  END IF;
+  UPDATE edge.identity SET identity = edge.current_identity();
+  -- The oid that one function had may be another's now: `wrapper` is unique only when this ends.
+  UPDATE edge.functions f SET wrapper = p.oid
+    FROM edge.versions v, pg_namespace n, pg_proc p
+    WHERE v.version_id = f.current_version_id AND n.nspname = f.schema_name
+      AND p.pronamespace = n.oid AND p.proname = f.name
+      AND p.prosrc = edge.wrapper_body(f.function_id, v.parameters, v.returns);
 END $$;
 
 CREATE FUNCTION edge.follow_drop() RETURNS event_trigger
@@ -25,7 +57,11 @@ END $$;
 CREATE FUNCTION edge.follow_alter() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  PERFORM edge.follow();
+  IF TG_TAG = 'ALTER SCHEMA' THEN
+    PERFORM edge.follow();
+  ELSE
+    PERFORM edge.follow((SELECT array_agg(c.objid) FROM pg_event_trigger_ddl_commands() c));
+  END IF;
 END $$;
 
 DO $$
