@@ -20,6 +20,9 @@ export interface HealthDeps {
   readonly metricsAccess: "service" | "open";
 }
 
+/** An answer of a minute ago says nothing. */
+const NO_STORE = ["cache-control", "no-store"] as const;
+
 /** A probe asks every few seconds; a check that hangs must not pile up. */
 const CHECK_TIMEOUT_MS = 2_000;
 
@@ -30,7 +33,8 @@ export function healthRoutes({ checks, metrics, metricsAccess }: HealthDeps): re
       path: "/healthz",
       access: "open",
       operation: probe("healthz", "Whether the process is alive", "It is."),
-      handle: ({ requestId }) => jsonResponse('{"status":"ok"}', [["x-request-id", requestId]]),
+      handle: ({ requestId }) =>
+        jsonResponse('{"status":"ok"}', [NO_STORE, ["x-request-id", requestId]]),
     },
     {
       method: "GET",
@@ -63,6 +67,7 @@ export function healthRoutes({ checks, metrics, metricsAccess }: HealthDeps): re
           headers: {
             "content-type": "text/plain; version=0.0.4; charset=utf-8",
             "x-request-id": requestId,
+            "cache-control": "no-store",
           },
         }),
     },
@@ -78,7 +83,7 @@ async function ready(
   );
   const reasons = Object.fromEntries(found.filter(([, problem]) => problem !== null));
   if (Object.keys(reasons).length === 0) {
-    return jsonResponse('{"status":"ready"}', [["x-request-id", requestId]]);
+    return jsonResponse('{"status":"ready"}', [NO_STORE, ["x-request-id", requestId]]);
   }
   return new Response(
     JSON.stringify({
@@ -92,6 +97,7 @@ async function ready(
         "content-type": "application/json",
         "retry-after": "1",
         "x-request-id": requestId,
+        "cache-control": "no-store",
       },
     },
   );

@@ -20,12 +20,6 @@ export interface KeyVerifier {
   identify(headerValue: string): Caller | undefined;
 }
 
-/** Stores a node's keys. Implemented by the server, in a file only its owner reads. */
-export interface KeyStore {
-  load(): Promise<PlatformKeys | undefined>;
-  save(keys: PlatformKeys): Promise<void>;
-}
-
 export interface PlatformKeys {
   readonly serviceKey: string;
   readonly anonKey: string;
@@ -40,15 +34,6 @@ const MAX_KEY_LENGTH = 512;
 
 export function generateKey(kind: KeyKind): string {
   return `orla_${kind}_${randomBytes(KEY_BYTES).toString("base64url")}`;
-}
-
-/** The stored keys, made and stored now when there are none. */
-export async function loadOrCreateKeys(store: KeyStore): Promise<PlatformKeys> {
-  const stored = await store.load();
-  if (stored !== undefined) return stored;
-  const made = { serviceKey: generateKey("service"), anonKey: generateKey("anon") };
-  await store.save(made);
-  return made;
 }
 
 const callers: Readonly<Record<KeyKind, Caller>> = {

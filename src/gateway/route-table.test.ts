@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import type { Method, Route } from "./route.ts";
+import { createRouteTable } from "./route-table.ts";
+
+function route(method: Method, path: string): Route {
+  return {
+    method,
+    path,
+    access: "open",
+    operation: { operationId: `${method}${path}`, summary: "", tags: [], responses: {} },
+    handle: () => new Response(),
+  };
+}
+
+const table = createRouteTable([
+  route("GET", "/healthz"),
+  route("POST", "/api/v1/functions/{name}/invoke"),
+  route("POST", "/api/v1/functions/{namespace}/{name}/invoke"),
+  route("GET", "/api/v1/functions/{name}"),
+  route("DELETE", "/api/v1/functions/{name}"),
+  route("GET", "/api/v1/functions/special"),
+]);
+
+const found: readonly [string, string, string, Record<string, string>][] = [
+  ["GET", "/healthz", "/healthz", {}],
+  ["HEAD", "/healthz", "/healthz", {}],
+  ["POST", "/api/v1/functions/f/invoke", "/api/v1/functions/{name}/invoke", { name: "f" }],
+  ["POST", "/api/v1/functions/a%2Fb/invoke", "/api/v1/functions/{name}/invoke", { name: "a/b" }],
+  [
+    "POST",
+    "/api/v1/functions/a/b/invoke",
+    "/api/v1/functions/{namespace}/{name}/invoke",
+    { namespace: "a", name: "b" },
+  ],
+  ["GET", "/api/v1/functions/special", "/api/v1/functions/special", {}],
+  ["GET", "/api/v1/functions/other", "/api/v1/functions/{name}", { name: "other" }],
+];
+
+for (const [method, path, expected, params] of found) {
+  Deno.test(`${method} ${path} is ${expected}`, () => {
+    const match = table.match(method, path);
+    assert.ok(match.found === "route");
+    assert.equal(match.route.path, expected);
+    assert.deepEqual(match.params, params);
+  });
+}
+
+for (const path of ["/", "/healthz/", "//healthz", "/api", "/api/v1/functions//invoke", "/%zz"]) {
+  Deno.test(`nothing is at ${path}`, () => {
+    assert.equal(table.match("GET", path).found, "nothing");
+  });
+}
+
+Deno.test("a path that exists for other methods tells which", () => {
+  assert.deepEqual(table.match("PUT", "/api/v1/functions/f"), {
+    found: "methods",
+    allow: ["GET", "DELETE", "HEAD"],
+  });
+});
+
+Deno.test("two routes in one place are a mistake found at the start", () => {
+  assert.throws(() => createRouteTable([route("GET", "/a/{x}"), route("GET", "/a/{y}")]));
+});
