@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type Answer, startTestEndpoint, type TestEndpoint } from "./test-endpoint.ts";
+import { startTestEndpoint } from "./test-endpoint.ts";
+import { echo, startTestNode } from "./test-node.ts";
 import {
   createRequest,
   refusal,
@@ -9,28 +10,6 @@ import {
 } from "./test-database.ts";
 
 const CREATE = "SELECT edge.create_function($1)";
-
-/** Answers with the first argument. */
-const echo: Answer = (_header, input) => ({
-  state: "ok",
-  body: JSON.stringify(JSON.parse(input)[0] ?? null),
-});
-
-async function startNode(
-  database: TestDatabase,
-  answer: Answer,
-  options: { nodeId?: string; port?: number } = {},
-): Promise<TestEndpoint> {
-  const { rows } = await database.admin.query("SELECT password FROM edge.callback");
-  const endpoint = await startTestEndpoint({ password: rows[0].password, answer, ...options });
-  await database.admin.query(
-    `INSERT INTO edge.nodes (node_id, region, version, callback_host, callback_port)
-     VALUES ($1, 'local', '0', '127.0.0.1', $2)
-     ON CONFLICT (node_id) DO UPDATE SET callback_port = excluded.callback_port`,
-    [options.nodeId ?? "one", endpoint.port],
-  );
-  return endpoint;
-}
 
 Deno.test("calls from SQL", async (t) => {
   await using server = await startTestServer();
@@ -43,67 +22,9 @@ Deno.test("calls from SQL", async (t) => {
       await body(await database.connect(), database);
     });
 
-  await test("values of every kind go there and back", async (session, db) => {
-    // Not parsed, so that no digit is lost.
-    await using _node = await startNode(db, (_header, input) => ({
-      state: "ok",
-      body: input.slice(1, -1),
-    }));
-    await session.query(`
-      CREATE TYPE mood AS ENUM ('sad', 'so so');
-      CREATE TYPE point3 AS (x int, "the y" numeric, tags text[]);
-      CREATE DOMAIN posint AS int CHECK (VALUE > 0);
-      CREATE DOMAIN points AS point3[]`);
-    const values: [type: string, literals: string[]][] = [
-      ["boolean", ["true", "false"]],
-      ["smallint", ["-32768"]],
-      ["int", ["2147483647"]],
-      ["bigint", ["9223372036854775807"]],
-      ["real", ["1.5", "'NaN'", "'-Infinity'"]],
-      ["double precision", ["0.1", "1e300"]],
-      ["numeric", ["123456789012345678901234567890.123456789", "1e-20", "'NaN'"]],
-      ["text", ["''", "'it''s \"q\" \\ \t \n ü 😀'", "'null'", "'5'", "'{\"a\":1}'"]],
-      ["varchar", ["'x'"]],
-      ["char", ["'x'"]],
-      ["name", ["'n'"]],
-      ["bytea", ["'\\x00ff10'", "''"]],
-      ["uuid", ["'0190a0b0-0000-7000-8000-000000000000'"]],
-      ["date", ["'2026-02-28'", "'infinity'"]],
-      ["time", ["'23:59:59.999999'"]],
-      ["timestamp", ["'2026-02-28 12:00:00.123456'"]],
-      ["timestamptz", ["'2026-02-28 12:00:00.123456+05'"]],
-      ["interval", ["'1 year 2 days 03:04:05.6'"]],
-      ["inet", ["'10.0.0.1/8'"]],
-      ["json", ["'{\"a\": [1, null]}'"]],
-      ["jsonb", ["'{\"a\": [1, null]}'", "'\"s\"'"]],
-      ["xml", ["'<a/>'"]],
-      ["int4range", ["'[1,5)'", "'empty'"]],
-      ["int4multirange", ["'{[1,5),[7,9)}'"]],
-      ["point", ["'(1.5,2)'"]],
-      ["mood", ["'so so'"]],
-      ["posint", ["7"]],
-      ["int[]", ["'{1,NULL,3}'", "'{}'", "'{{1,2},{3,4}}'"]],
-      ["text[]", ['\'{a,"b c","NULL",NULL}\'']],
-      ["point3", [`ROW(1, 2.50, '{a,b}')::point3`, "ROW(NULL, NULL, NULL)::point3"]],
-      ["points", [`ARRAY[ROW(1, 2.50, '{a,b}')::point3, NULL]`]],
-    ];
-    for (const [index, [type, literals]] of values.entries()) {
-      await session.query(CREATE, [
-        createRequest({ name: `f${index}`, parameters: `a ${type}`, returns: type }),
-      ]);
-      for (const literal of [...literals, "NULL"]) {
-        // ::text compares json, xml and point too, and tells NULL from a row of NULLs.
-        const [row] = await session.query(
-          `SELECT f${index}((${literal})::${type})::text AS back, ((${literal})::${type})::text AS sent`,
-        );
-        assert.equal(row?.["back"], row?.["sent"], `${type} ${literal}`);
-      }
-    }
-  });
-
   await test("no signature: the payload itself; void: nothing", async (session, db) => {
     const seen: string[] = [];
-    await using _node = await startNode(db, (_header, input) => {
+    await using _node = await startTestNode(db, (_header, input) => {
       seen.push(input);
       return { state: "ok", body: '{"n": 1}' };
     });
@@ -118,7 +39,7 @@ Deno.test("calls from SQL", async (t) => {
   await test(
     "a result that is not of the declared type is refused by Postgres",
     async (session, db) => {
-      await using _node = await startNode(db, () => ({ state: "ok", body: '"many"' }));
+      await using _node = await startTestNode(db, () => ({ state: "ok", body: '"many"' }));
       await session.query(CREATE, [createRequest({ returns: "int" })]);
       const { code, message } = await refusal(session.query("SELECT f('x')"));
       assert.deepEqual([code, message], ["22P02", 'invalid input syntax for type integer: "many"']);
@@ -128,7 +49,7 @@ Deno.test("calls from SQL", async (t) => {
   await test("an uncommitted version is sent along once", async (session, db) => {
     const known = new Set<string>();
     const definitions: unknown[] = [];
-    await using _node = await startNode(db, (header, input) => {
+    await using _node = await startTestNode(db, (header, input) => {
       if (header.def !== undefined) {
         known.add(header.v);
         definitions.push(header.def);
@@ -170,7 +91,7 @@ Deno.test("calls from SQL", async (t) => {
   });
 
   await test("a function's error arrives whole and the session goes on", async (session, db) => {
-    await using _node = await startNode(db, (_header, input) =>
+    await using _node = await startTestNode(db, (_header, input) =>
       input === '["bad"]'
         ? {
           state: "error",
@@ -196,7 +117,7 @@ Deno.test("calls from SQL", async (t) => {
   await test("a cancelled call ends at once and hangs up on the node", async (session, db) => {
     const hangUps: Promise<void>[] = [];
     const begun = Promise.withResolvers<void>();
-    await using _node = await startNode(db, async (header, input, hungUp) => {
+    await using _node = await startTestNode(db, async (header, input, hungUp) => {
       if (input === '["slow"]') {
         begun.resolve();
         const gone = new Promise<void>((resolve) =>
@@ -227,7 +148,7 @@ Deno.test("calls from SQL", async (t) => {
   await test(
     "a node that is away is said to be, and found again when it is back",
     async (session, db) => {
-      const node = await startNode(db, echo);
+      const node = await startTestNode(db, echo);
       await session.query(CREATE, [createRequest()]);
       assert.equal(await session.value("SELECT f('a')"), "a");
       await node.close();
@@ -237,14 +158,14 @@ Deno.test("calls from SQL", async (t) => {
         "Orla is not reachable from the database",
       ]);
       assert.match(away.detail ?? "", /node one: could not establish connection/);
-      await using _back = await startNode(db, echo);
+      await using _back = await startTestNode(db, echo);
       assert.equal(await session.value("SELECT f('c')"), "c");
     },
   );
 
   await test("a node that dies during the call: 08006, once", async (session, db) => {
     let calls = 0;
-    const dying = await startNode(db, async () => {
+    const dying = await startTestNode(db, async () => {
       calls++;
       await dying.close();
       return { state: "ok", body: null };
@@ -257,13 +178,13 @@ Deno.test("calls from SQL", async (t) => {
       "The function may or may not have done its work.",
     ]);
     assert.equal(calls, 1);
-    await using _back = await startNode(db, echo);
+    await using _back = await startTestNode(db, echo);
     assert.equal(await session.value("SELECT f('c')"), "c");
   });
 
   await test("a second node takes over; a silent one is not asked", async (session, db) => {
-    const first = await startNode(db, echo, { nodeId: "one" });
-    await using second = await startNode(db, echo, { nodeId: "two" });
+    const first = await startTestNode(db, echo, { nodeId: "one" });
+    await using second = await startTestNode(db, echo, { nodeId: "two" });
     await session.query(CREATE, [createRequest()]);
     await db.admin.query(
       "UPDATE edge.nodes SET heartbeat_at = now() + interval '1 s' WHERE node_id = 'one'",
@@ -295,7 +216,7 @@ Deno.test("calls from SQL", async (t) => {
   });
 
   await test("one session keeps one connection", async (session, db) => {
-    await using node = await startNode(db, echo);
+    await using node = await startTestNode(db, echo);
     await session.query(CREATE, [createRequest({ parameters: "a int", returns: "int" })]);
     assert.equal(
       await session.value("SELECT sum(f(x))::int FROM generate_series(1, 100) x"),
@@ -307,7 +228,7 @@ Deno.test("calls from SQL", async (t) => {
   });
 
   await test("works in read-only and repeatable-read transactions", async (session, db) => {
-    await using _node = await startNode(db, echo);
+    await using _node = await startTestNode(db, echo);
     await session.query(CREATE, [createRequest()]);
     await session.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
     assert.equal(await session.value("SELECT f('a')"), "a");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import {
   createRequest,
-  type Refusal,
+  inventory,
   refusal,
   startTestServer,
   type TestDatabase,
@@ -12,17 +12,6 @@ const CREATE = "SELECT edge.create_function($1)";
 const ALTER = "SELECT edge.alter_function($1)";
 const DROP = "SELECT edge.drop_function($1)";
 const ROLLBACK = "SELECT edge.rollback_function($1)";
-
-/** What there is of edge functions and of the Postgres functions that stand for them. */
-async function inventory(database: TestDatabase): Promise<string[]> {
-  const { rows } = await database.admin.query(`
-    SELECT 'function ' || schema_name || '.' || name AS item FROM edge.functions
-    UNION ALL SELECT 'version ' || version FROM edge.versions
-    UNION ALL SELECT 'wrapper ' || oid::regprocedure FROM pg_proc WHERE prosrc ~ 'edge\\.invoke'
-      AND pronamespace <> 'edge'::regnamespace
-    ORDER BY item`);
-  return rows.map(({ item }) => item);
-}
 
 Deno.test("DDL of edge functions", async (t) => {
   await using server = await startTestServer();
@@ -60,57 +49,6 @@ Deno.test("DDL of edge functions", async (t) => {
       "payload jsonb DEFAULT NULL::jsonb → jsonb",
     );
   });
-
-  const refused: Record<
-    string,
-    [fields: Parameters<typeof createRequest>[0], Partial<Refusal>]
-  > = {
-    "an unknown parameter type": [{ parameters: "a nope" }, {
-      code: "42704",
-      message: 'type "nope" does not exist',
-      dataType: "orla:20",
-    }],
-    "an unknown result type": [{ returns: "missing.thing" }, {
-      code: "3F000",
-      dataType: "orla:40",
-    }],
-    "a type that hides a statement": [
-      { parameters: "a text) RETURNS int AS $$;DROP TABLE x;$$--" },
-      {
-        code: "42601",
-        dataType: "orla:20",
-      },
-    ],
-    "a pseudo-type": [{ parameters: "a anyelement" }, {
-      code: "42P13",
-      message: "edge functions cannot take the pseudo-type anyelement",
-    }],
-    "a trigger function": [{ returns: "trigger" }, { code: "42P13" }],
-    "a set": [{ returns: "SETOF text" }, { code: "42601", dataType: "orla:40" }],
-    "a schema that does not exist": [{ schema: "nowhere" }, {
-      code: "3F000",
-      message: 'schema "nowhere" does not exist',
-      hint: "CREATE SCHEMA nowhere makes the namespace.",
-      dataType: "orla:10",
-    }],
-    "our own schema": [{ schema: "edge" }, { code: "42939" }],
-    "a schema of Postgres": [{ schema: "pg_catalog" }, { code: "42939" }],
-    "a slash in the name": [{ name: "a/b" }, { code: "42602" }],
-    "two parameters of one name": [{ parameters: "a int, a int" }, { code: "42P13" }],
-    "an option out of range": [{ options: { memoryMb: 0 } }, { code: "23514" }],
-    "an unknown option": [{ options: { turbo: true } }, {
-      code: "22023",
-      message: "unknown option turbo",
-    }],
-    "an unknown language": [{ language: "cobol" }, { code: "23514" }],
-  };
-  for (const [name, [fields, expected]] of Object.entries(refused)) {
-    await test(`CREATE refuses ${name} and leaves nothing`, async (session, db) => {
-      const found = await refusal(session.query(CREATE, [createRequest(fields)]));
-      assert.deepEqual({ ...found, ...expected }, found);
-      assert.deepEqual(await inventory(db), []);
-    });
-  }
 
   await test("a second CREATE is refused, OR REPLACE makes a version", async (session, db) => {
     await session.query(CREATE, [createRequest()]);
@@ -323,64 +261,6 @@ Deno.test("DDL of edge functions", async (t) => {
     );
   });
 
-  await test("plain DDL on the Postgres function is followed", async (session, db) => {
-    await session.query("CREATE SCHEMA shop");
-    await session.query(CREATE, [createRequest()]);
-    await session.query("ALTER FUNCTION f RENAME TO g");
-    await session.query("ALTER FUNCTION g SET SCHEMA shop");
-    await session.query("ALTER SCHEMA shop RENAME TO store");
-    assert.deepEqual(
-      await session.query("SELECT function_id, namespace, name FROM system.edge_functions"),
-      [{ function_id: "store/g", namespace: "store", name: "g" }],
-    );
-    await session.query("BEGIN; DROP SCHEMA store CASCADE; ROLLBACK");
-    assert.equal((await inventory(db)).length, 3);
-    await session.query("DROP SCHEMA store CASCADE");
-    assert.deepEqual(await inventory(db), []);
-    await session.query(CREATE, [createRequest()]);
-    await session.query("DROP FUNCTION f");
-    assert.deepEqual(await inventory(db), []);
-  });
-
-  await test("of two sessions that create one name the second is refused", async (session, db) => {
-    const other = await db.connect();
-    await session.query("BEGIN");
-    await session.query(CREATE, [createRequest()]);
-    const second = refusal(other.query(CREATE, [createRequest()]));
-    await waitForLock(db);
-    await session.query("COMMIT");
-    assert.equal((await second).code, "42723");
-  });
-
-  await test("versions cannot be changed, not even by a superuser's UPDATE", async (session) => {
-    await session.query(CREATE, [createRequest()]);
-    for (const statement of ["UPDATE edge.versions SET code = ''", "DELETE FROM edge.versions"]) {
-      assert.equal((await refusal(session.query(statement))).code, "55000");
-    }
-    assert.equal((await refusal(session.query("TRUNCATE edge.versions CASCADE"))).code, "55000");
-  });
-
-  await test("ids are never used twice", async (session) => {
-    await session.query("BEGIN");
-    await session.query(CREATE, [createRequest()]);
-    await session.query("ROLLBACK");
-    const reply = await session.value(CREATE, [createRequest()]);
-    assert.deepEqual(
-      [(reply as { functionId: string }).functionId, (reply as { versionId: string }).versionId],
-      ["2", "2"],
-    );
-  });
-
-  await test("a read-only transaction creates nothing", async (session) => {
-    await session.query("BEGIN READ ONLY");
-    const { code, message } = await refusal(session.query(CREATE, [createRequest()]));
-    assert.deepEqual([code, message], [
-      "25006",
-      "cannot execute CREATE EDGE FUNCTION in a read-only transaction",
-    ]);
-    await session.query("ROLLBACK");
-  });
-
   await test("the gateway's CALL reports its tag as INFO, whatever the client's settings", async (session) => {
     await session.query("SET client_min_messages = error");
     await session.query("CALL edge.apply('create_function', $1)", [createRequest()]);
@@ -388,13 +268,3 @@ Deno.test("DDL of edge functions", async (t) => {
     assert.deepEqual(session.notices, ["CREATE EDGE FUNCTION", "DROP EDGE FUNCTION"]);
   });
 });
-
-/** Returns once some session waits for a lock. */
-async function waitForLock(database: TestDatabase): Promise<void> {
-  while (true) {
-    const { rows } = await database.admin.query(
-      "SELECT FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-    );
-    if (rows.length > 0) return;
-  }
-}

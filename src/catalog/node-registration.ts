@@ -49,8 +49,11 @@ export async function registerNode(
     ]);
     await database.query(FOLLOW);
   };
+  // This node's own row may be of an earlier life that ended without goodbye.
   await database.query(
-    `DELETE FROM edge.nodes WHERE heartbeat_at < pg_catalog.now() - interval '${FORGET_AFTER}'`,
+    `DELETE FROM edge.nodes
+     WHERE node_id = $1 OR heartbeat_at < pg_catalog.now() - interval '${FORGET_AFTER}'`,
+    [node.nodeId],
   );
   await beat();
   let beating: Promise<void> | undefined;

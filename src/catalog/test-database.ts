@@ -171,3 +171,14 @@ export async function refusal(work: Promise<unknown>): Promise<Refusal> {
   }
   assert.fail("the statement was accepted");
 }
+
+/** What there is of edge functions and of the Postgres functions that stand for them. */
+export async function inventory(database: TestDatabase): Promise<string[]> {
+  const { rows } = await database.admin.query(`
+    SELECT 'function ' || schema_name || '.' || name AS item FROM edge.functions
+    UNION ALL SELECT 'version ' || version FROM edge.versions
+    UNION ALL SELECT 'wrapper ' || oid::regprocedure FROM pg_proc WHERE prosrc ~ 'edge\\.invoke'
+      AND pronamespace <> 'edge'::regnamespace
+    ORDER BY item`);
+  return rows.map(({ item }) => item);
+}

@@ -2,7 +2,8 @@
 
 CREATE TABLE edge.functions (
   function_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  schema_name name NOT NULL,
+  -- The namespace "default" is the schema public, so no schema may have that name.
+  schema_name name NOT NULL CONSTRAINT schema_is_not_called_default CHECK (schema_name <> 'default'),
   name name NOT NULL CONSTRAINT name_has_no_slash CHECK (name !~ '/'),
   -- The Postgres function of the same name (pg_proc.oid). Its owner is the edge function's owner, its
   -- EXECUTE privilege decides who may call. NULL only inside the transaction that (re)creates it.

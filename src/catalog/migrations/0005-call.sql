@@ -77,6 +77,7 @@ DECLARE
   wrapper oid;
   version_id bigint;
   header text;
+  input text;
   state text;
   body text;
 BEGIN
@@ -106,15 +107,18 @@ BEGIN
   END IF;
 
   header := '{"v":"' || version_id || '","role":' || to_json(caller);
+  input := E'}\n' || coalesce(arguments::text, 'null');
   BEGIN
-    PERFORM edge_dblink.dblink_send_query('orla', header || E'}\n' || coalesce(arguments::text, 'null'));
+    IF edge_dblink.dblink_send_query('orla', header || input) <> 1 THEN
+      RAISE EXCEPTION 'the call could not be sent' USING ERRCODE = '08006';
+    END IF;
     SELECT r.state, r.body INTO state, body
       FROM edge_dblink.dblink_get_result('orla') AS r(state text, body text);
     -- The empty result at the end frees the connection for the next query.
     PERFORM FROM edge_dblink.dblink_get_result('orla') AS r(state text, body text);
     IF state = 'unknown_version' THEN
-      PERFORM edge_dblink.dblink_send_query('orla', header || ',"def":'
-        || edge.definition(version_id)::text || E'}\n' || coalesce(arguments::text, 'null'));
+      PERFORM edge_dblink.dblink_send_query('orla',
+        header || ',"def":' || edge.definition(version_id)::text || input);
       SELECT r.state, r.body INTO state, body
         FROM edge_dblink.dblink_get_result('orla') AS r(state text, body text);
       PERFORM FROM edge_dblink.dblink_get_result('orla') AS r(state text, body text);
@@ -126,6 +130,9 @@ BEGIN
       RAISE;
     WHEN OTHERS THEN
       PERFORM edge_dblink.dblink_disconnect('orla');
+      IF SQLSTATE NOT LIKE '08%' THEN
+        RAISE;
+      END IF;
       RAISE EXCEPTION 'Orla went away during the call of %', wrapper::regproc USING ERRCODE = '08006',
         DETAIL = SQLERRM, HINT = 'The function may or may not have done its work.';
   END;

@@ -40,15 +40,19 @@ CREATE TABLE system.edge_function_logs (
   node_id text NOT NULL
 ) PARTITION BY RANGE ("timestamp");
 
--- Few indexes: each costs every call. Execution ids grow with time (UUID version 7), so theirs is
--- cheap; a block range index costs next to nothing; the partial one holds only what runs long.
+-- Few indexes: each costs every call. Measured per row, all of Postgres's work: none 3.6 µs; ids, which
+-- grow with time (UUID version 7), +1.3 µs; function and time, by which people ask, +1.3 µs; block ranges
+-- and the partial one, which holds only what runs long, too little to see.
 CREATE INDEX edge_function_executions_id ON system.edge_function_executions (execution_id);
+CREATE INDEX edge_function_executions_function
+  ON system.edge_function_executions (function_id, "timestamp");
 CREATE INDEX edge_function_executions_time ON system.edge_function_executions
   USING brin ("timestamp") WITH (pages_per_range = 16);
 CREATE INDEX edge_function_executions_running ON system.edge_function_executions ("timestamp")
   WHERE status = 'running';
 CREATE INDEX edge_function_logs_execution ON system.edge_function_logs (execution_id)
   WHERE execution_id IS NOT NULL;
+CREATE INDEX edge_function_logs_function ON system.edge_function_logs (function_id, "timestamp");
 CREATE INDEX edge_function_logs_time ON system.edge_function_logs
   USING brin ("timestamp") WITH (pages_per_range = 16);
 
