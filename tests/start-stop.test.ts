@@ -84,9 +84,9 @@ Deno.test("SIGTERM lets running calls finish, over HTTP and in SQL, and exits wi
   const overHttp = fetch(`${orla.http}/functions/v1/slow`, {
     method: "POST",
     headers: { apikey: orla.anonKey },
-    body: "[700]",
+    body: "[2500]",
   }).then((response) => response.json());
-  const inSql = query(orla.sqlUrl, "SELECT slow(700)");
+  const inSql = query(orla.sqlUrl, "SELECT slow(2500)");
   await eventually(
     async () => (await query(orla.databaseUrl, RUNNING))[0]?.["running"] === 2,
     5_000,
