@@ -54,7 +54,7 @@ export async function callFunction(
     const names = functionNamesOf(target.path);
     const known = deps.lookup.find(names) ?? await deps.lookup.resolve(names);
     const { version, caller } = authorizeCall(known, headers, names);
-    deps.inFlight.enter();
+    deps.inFlight.enter(abort);
     const executionId = uuidV7();
     const requestId = headers.requestId ?? executionId;
     started = { executionId, requestId, caller, invokedAt: arrivedAt };
@@ -84,14 +84,14 @@ export async function callFunction(
     if (reply.webSocket !== null) {
       const { response, ended } = deps.webSockets.accept(request, reply.webSocket, version);
       lasting = true;
-      ended.then(() => deps.inFlight.leave());
+      ended.then(() => deps.inFlight.leave(abort));
       return response;
     }
     const totalMs = performance.now() - arrivedAt;
     const response = toResponse(reply, { method, executionId, requestId, totalMs });
     if (reply.body instanceof ReadableStream) {
       lasting = true;
-      const leave = () => deps.inFlight.leave();
+      const leave = () => deps.inFlight.leave(abort);
       inbound.info.completed.then(leave, leave);
     }
     return response;
@@ -100,7 +100,7 @@ export async function callFunction(
     deps.clients.delete(abort);
     return callFailed(thrown, started, abort, inbound, deps.log);
   } finally {
-    if (started !== undefined && !lasting) deps.inFlight.leave();
+    if (started !== undefined && !lasting) deps.inFlight.leave(abort);
   }
 }
 
