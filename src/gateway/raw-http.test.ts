@@ -1,5 +1,6 @@
 /** What arrives on a socket that no proper client would send. */
 import assert from "node:assert/strict";
+import { OrlaError } from "../base/errors.ts";
 import type { TestFunction } from "./testing/in-process.ts";
 import { anonKey, RawConnection, testGateway } from "./testing/test-gateway.ts";
 
@@ -232,11 +233,14 @@ Deno.test("raw HTTP: chunks beyond the limit are 413, and the function is cancel
   const cancelled = Promise.withResolvers<unknown>();
   const reader: TestFunction = {
     name: "reader",
-    async http(call) {
-      call.signal?.addEventListener("abort", () => cancelled.resolve(call.signal?.reason));
-      await new Response(call.body as BodyInit).bytes();
-      return {};
-    },
+    http: ({ signal, body }) =>
+      new Promise((_, reject) => {
+        signal?.addEventListener("abort", () => {
+          cancelled.resolve(signal.reason);
+          reject(new OrlaError("cancelled", "The caller went away"));
+        });
+        new Response(body as BodyInit).bytes().catch(() => {});
+      }),
   };
   await using gateway = testGateway([reader], { limits: { maxBodyBytes: 1000 } });
   await using connection = await RawConnection.open(gateway.port);

@@ -40,7 +40,7 @@ Deno.test("with TLS the gateway speaks HTTP/2, many requests on one connection",
   await using gateway = testGateway([echo], { tls: testCertificate });
   assert.match(gateway.url, /^https:/);
   const origin = `https://localhost:${gateway.port}`;
-  const session = connect(origin, { ca: testCertificate.cert });
+  const session = connect(origin, { ca: testCertificate.ca });
   try {
     const path = "/functions/v1/echo";
     const get = await call(session, { ":path": `${path}?a` });
@@ -67,7 +67,7 @@ Deno.test("with TLS the gateway speaks HTTP/2, many requests on one connection",
 
 Deno.test("with TLS the gateway still speaks HTTP/1.1", async () => {
   await using gateway = testGateway([echo], { tls: testCertificate });
-  const client = Deno.createHttpClient({ caCerts: [testCertificate.cert], http2: false });
+  const client = Deno.createHttpClient({ caCerts: [testCertificate.ca], http2: false });
   try {
     const response = await fetch(`https://localhost:${gateway.port}/functions/v1/echo`, {
       client,
