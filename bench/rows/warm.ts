@@ -60,7 +60,7 @@ async function measureLevel(
   contenders: readonly WarmContender[],
   { title, connections }: Level,
 ): Promise<Map<string, LoadResult>> {
-  const [rounds, seconds] = context.quick ? [1, 1] : [3, 4];
+  const [rounds, seconds] = context.quick ? [1, 1] : [5, 3];
   const turns = await takeTurns(rounds, contenders, (contender, round) => {
     context.progress(`${title}: ${contender.name}, turn ${round + 1} of ${rounds}`);
     return context.load.run(contender.endpoint, { connections, seconds });
