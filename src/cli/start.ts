@@ -42,14 +42,21 @@ async function abandon(starting: Promise<Orla>): Promise<ExitCode> {
   return exitCodes.ok;
 }
 
-/** The first signal resolves; the second ends the process, and the reaper does the rest. */
+/**
+ * A Ctrl-C under `npm start` arrives twice, from the terminal and from npm: this close together, two
+ * signals are one.
+ */
+const SAME_REQUEST_MS = 500;
+
+/** The first signal resolves; a later one ends the process, and the reaper does the rest. */
 function stopRequested(): Promise<void> {
   return new Promise((resolve) => {
-    let asked = false;
+    let askedAt: number | undefined;
     for (const signal of STOP_SIGNALS) {
       Deno.addSignalListener(signal, () => {
-        if (asked) Deno.exit(exitCodes.failed);
-        asked = true;
+        const now = performance.now();
+        if (askedAt !== undefined && now - askedAt > SAME_REQUEST_MS) Deno.exit(exitCodes.failed);
+        askedAt ??= now;
         resolve();
       });
     }

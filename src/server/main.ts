@@ -92,17 +92,19 @@ export async function startOrla(
   ]);
 
   const metrics = new Metrics();
-  const runtime = started.use(createRuntime({
-    denoPath: Deno.execPath(),
-    runtimeDir,
-    sink: teeSink(metrics, writer),
-    reaper,
-    log,
-    poolSize: config.blankProcesses,
-    maxTotalInstances: config.maxInstances,
-    idleTimeoutMs: config.idleTimeoutMs,
-    drainTimeoutMs: config.drainTimeoutMs,
-  }));
+  const runtime = started.use(
+    await createRuntime({
+      denoPath: Deno.execPath(),
+      runtimeDir,
+      sink: teeSink(metrics, writer),
+      reaper,
+      log,
+      poolSize: config.blankProcesses,
+      maxTotalInstances: config.maxInstances,
+      idleTimeoutMs: config.idleTimeoutMs,
+      drainTimeoutMs: config.drainTimeoutMs,
+    }),
+  );
   started.defer(followChanges(catalog, runtime, metrics));
 
   const onError = (error: unknown) => log.error("unexpected error of a connection", { error });
