@@ -64,7 +64,8 @@ async function curl(args: readonly string[]): Promise<string> {
 }
 
 Deno.test({
-  name: "curl uploads, is told when it is too much, asks for heads, and speaks HTTP/2",
+  name: "curl uploads, is told when it is too much, asks for heads, and speaks HTTP/2" +
+    (curlExists ? "" : " (skipped: needs curl)"),
   ignore: !curlExists,
   async fn() {
     const file = await Deno.makeTempFile();
