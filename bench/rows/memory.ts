@@ -97,7 +97,8 @@ async function measureDeno(): Promise<Memory> {
     ));
   await Promise.all(children.map((child) => child.line(/ready\n/)));
   await pause(settleMs);
-  return average(children.map((child) => child.pid));
+  // Awaited here: the children end with this scope.
+  return await average(children.map((child) => child.pid));
 }
 
 async function measureNodeWorkers(): Promise<Memory> {
