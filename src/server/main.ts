@@ -50,7 +50,7 @@ export async function startOrla(
 ): Promise<Orla> {
   await using started = new AsyncDisposableStack();
   started.use(await lockDataDir(config.dataDir));
-  const keys = await loadKeys(config.dataDir, config.serviceKey);
+  const { keys, areNew } = await loadKeys(config.dataDir, config.serviceKey);
   const log = createLogger({
     level: config.logLevel,
     format: config.logFormat,
@@ -61,7 +61,7 @@ export async function startOrla(
   const reaper = started.use(startReaper({ runtimeDir, log }));
 
   const { database, callback } = await openDatabase(
-    { config, keys, runtimeDir, reaper, log },
+    { config, keys, areNew, runtimeDir, reaper, log },
     started,
   );
   await prepareDatabase(database, log);
@@ -162,13 +162,14 @@ export async function startOrla(
 interface DatabaseParts {
   readonly config: Config;
   readonly keys: Keys;
+  readonly areNew: boolean;
   readonly runtimeDir: string;
   readonly reaper: Reaper;
   readonly log: Logger;
 }
 
 async function openDatabase(
-  { config, keys, runtimeDir, reaper, log }: DatabaseParts,
+  { config, keys, areNew, runtimeDir, reaper, log }: DatabaseParts,
   started: AsyncDisposableStack,
 ): Promise<{ database: Database; callback: CallbackPlace }> {
   if (config.databaseUrl !== null) {
@@ -180,6 +181,7 @@ async function openDatabase(
       dataDir: config.dataDir,
       runtimeDir,
       password: keys.databasePassword,
+      passwordIsNew: areNew,
       reaper,
       log: log.with({ part: "postgres" }),
     }),
