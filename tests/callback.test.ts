@@ -21,10 +21,10 @@ async function answer(call: PayloadCall, code: string): Promise<string> {
   }
   if (code.includes("bug")) throw new Error("a mistake of ours");
   // Everything else hangs until it is aborted.
-  const signal = call.signal;
-  assert.ok(signal);
+  const { cancellation } = call;
+  assert.ok(cancellation);
   aborts.started.resolve();
-  await new Promise((resolve) => signal.addEventListener("abort", resolve));
+  await new Promise((resolve) => cancellation.onCancel(resolve));
   aborts.aborted.resolve();
   throw new OrlaError("cancelled", "the caller went away");
 }

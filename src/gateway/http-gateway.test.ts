@@ -12,6 +12,7 @@ import {
   testGateway,
   type TestGatewayOptions,
 } from "./testing/test-gateway.ts";
+import { headersByName } from "./testing/headers-by-name.ts";
 
 const bearer = { authorization: `Bearer ${anonKey}` };
 const text = (body: string) => ({ body: new TextEncoder().encode(body) });
@@ -20,11 +21,11 @@ const text = (body: string) => ({ body: new TextEncoder().encode(body) });
 const echo: TestFunction = {
   name: "echo",
   http: async (call: HttpCall) => ({
-    headers: [["content-type", "application/json"]],
+    headers: ["content-type", "application/json"],
     ...text(JSON.stringify({
       method: call.method,
       url: call.url,
-      headers: Object.fromEntries(call.headers),
+      headers: headersByName(call.headers),
       body: call.body === null ? null : await new Response(call.body as BodyInit).text(),
       kind: call.body === null ? "none" : call.body instanceof Uint8Array ? "whole" : "stream",
       caller: call.caller,
@@ -105,7 +106,7 @@ Deno.test("HEAD tells no length that the function did not tell", async () => {
   const silent: TestFunction = { name: "silent", http: () => ({}) };
   const telling: TestFunction = {
     name: "telling",
-    http: () => ({ headers: [["content-length", "7"]] }),
+    http: () => ({ headers: ["content-length", "7"] }),
   };
   await using gateway = testGateway([silent, telling]);
   const length = async (name: string) => {
