@@ -15,6 +15,7 @@ import { harden } from "./harden.ts";
 import { Instance } from "./instance.ts";
 import { rehearse } from "./rehearsal.ts";
 import { installRegistrations } from "./registrations.ts";
+import { installTimers } from "./timers.ts";
 import { installUpgrade } from "./web-socket.ts";
 import { Outbox } from "../../protocol/outbox.ts";
 import { uncurryThis, viewOf } from "../../protocol/primordials.ts";
@@ -55,6 +56,7 @@ const instance = new Instance({
 installDenoEnv();
 installRegistrations();
 installUpgrade();
+installTimers();
 logger.installConsole();
 harden();
 instance.watchUncaught();
