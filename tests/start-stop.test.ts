@@ -189,8 +189,11 @@ Deno.test("kill -9 of node and reaper at once: the next start ends the orphans",
   Deno.kill(reaper.pid, "SIGKILL");
   await orla.stop("SIGKILL");
   assert.notEqual((await survivors(postgres)).length, 0);
+  const runtimeDir = (await Deno.readTextFile(join(orla.dataDir, "orla.runtime"))).trim();
+  assert.ok((await Deno.stat(runtimeDir)).isDirectory);
   await using next = await startOrlaProcess({ dataDir: orla.dataDir });
   assert.deepEqual(await survivors(postgres), []);
+  await assert.rejects(Deno.stat(runtimeDir), Deno.errors.NotFound);
   assert.deepEqual(await query(next.sqlUrl, "SELECT hello('back')"), [{ hello: "Hello back" }]);
   // Blank instances notice by themselves that their node is gone.
   await eventually(async () => (await survivors(family)).length === 0, 5_000, "no orphans");

@@ -57,7 +57,8 @@ export async function startOrla(
     write: writeLog,
     secrets: secretsOf(config, keys),
   });
-  const runtimeDir = started.use(await createRuntimeDir(RUNTIME_PARENTS)).path;
+  const runtimeDir =
+    started.use(await createRuntimeDir({ parents: RUNTIME_PARENTS, dataDir: config.dataDir })).path;
   const reaper = started.use(startReaper({ runtimeDir, log }));
 
   const { database, callback } = await openDatabase(
