@@ -46,6 +46,10 @@ Deno.test("CREATE refuses, and leaves nothing behind", async (t) => {
       dataType: "orla:10",
     }],
     "our own schema": [{ schema: "edge" }, { code: "42939" }],
+    "the namespace called default, as a schema": [{ schema: "default" }, {
+      code: "42939",
+      hint: 'The namespace "default" is the schema public.',
+    }],
     "a schema of Postgres": [{ schema: "pg_catalog" }, { code: "42939" }],
     "a slash in the name": [{ name: "a/b" }, { code: "42602" }],
     "two parameters of one name": [{ parameters: "a int, a int" }, { code: "42P13" }],

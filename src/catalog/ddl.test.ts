@@ -54,6 +54,17 @@ Deno.test("DDL of edge functions", async (t) => {
     );
   });
 
+  await test("ALTER sees limits that contradict each other only together", async (session) => {
+    await session.query(CREATE, [createRequest({ options: { minInstances: 0, maxInstances: 2 } })]);
+    const request = JSON.stringify({ name: "f", position: 10, options: { minInstances: 3 } });
+    const { code, message, dataType } = await refusal(session.query(ALTER, [request]));
+    assert.deepEqual([code, message, dataType], [
+      "22023",
+      "MIN_INSTANCES (3) must not be more than MAX_INSTANCES (2)",
+      "orla:10",
+    ]);
+  });
+
   await test("a second CREATE is refused, OR REPLACE makes a version", async (session, db) => {
     await session.query(CREATE, [createRequest()]);
     assert.equal(

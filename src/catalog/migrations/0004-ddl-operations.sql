@@ -24,19 +24,19 @@ BEGIN
       RAISE EXCEPTION 'no schema has been selected to create in' USING ERRCODE = '3F000', DATATYPE = place;
     END IF;
   END IF;
-  SELECT n.oid INTO schema_oid FROM pg_namespace n WHERE n.nspname = target;
-  IF schema_oid IS NULL THEN
-    RAISE EXCEPTION 'schema "%" does not exist', target USING ERRCODE = '3F000', DATATYPE = place,
-      HINT = format('CREATE SCHEMA %I makes the namespace.', target);
-  END IF;
   IF target IN ('edge', 'system', 'edge_dblink', 'information_schema', 'default') OR target ~ '^pg_' THEN
     RAISE EXCEPTION 'schema "%" cannot hold edge functions', target
       USING ERRCODE = '42939', DATATYPE = place, HINT = CASE target
         WHEN 'default' THEN 'The namespace "default" is the schema public.'
         ELSE 'It belongs to Postgres or to Orla.' END;
   END IF;
+  SELECT n.oid INTO schema_oid FROM pg_namespace n WHERE n.nspname = target;
+  IF schema_oid IS NULL THEN
+    RAISE EXCEPTION 'schema "%" does not exist', target USING ERRCODE = '3F000', DATATYPE = place,
+      HINT = format('CREATE SCHEMA %I makes the namespace.', target);
+  END IF;
   IF NOT pg_has_role(caller, 'orla_admin', 'USAGE') THEN
-    RAISE EXCEPTION 'permission denied to create an edge function' USING ERRCODE = '42501',
+    RAISE EXCEPTION 'permission denied to create an edge function' USING ERRCODE = '42501', DATATYPE = place,
       HINT = format('GRANT orla_admin TO %I lets this role create edge functions.', caller);
   END IF;
   IF NOT has_schema_privilege(caller, schema_oid, 'CREATE') THEN
@@ -88,6 +88,12 @@ DECLARE
   new jsonb := old;
 BEGIN
   new := new || jsonb_build_object('options', (old -> 'options') || coalesce(request -> 'options', '{}'));
+  -- Only here are both known when the statement names one of them.
+  IF (new #> '{options,minInstances}')::integer > (new #> '{options,maxInstances}')::integer THEN
+    RAISE EXCEPTION 'MIN_INSTANCES (%) must not be more than MAX_INSTANCES (%)',
+        new #>> '{options,minInstances}', new #>> '{options,maxInstances}'
+      USING ERRCODE = '22023', DATATYPE = edge.at(request ->> 'position');
+  END IF;
   IF request ->> 'code' IS NOT NULL THEN
     IF module ? 'error' THEN
       PERFORM edge.raise_error(module -> 'error');
