@@ -43,6 +43,7 @@ Deno.test("counts calls by function and status, times them, and knows how many r
   });
   let instances = 2;
   metrics.watch({
+    type: "gauge",
     name: "orla_instances",
     help: "Instances.",
     labelNames: ["state"],

@@ -13,16 +13,19 @@ import type {
   LogEntry,
 } from "../functions/execution.ts";
 
-export interface GaugeReading {
+export interface Reading {
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
 }
 
-export interface GaugeDescription {
+/** A metric whose values somebody else holds. */
+export interface WatchedMetric {
+  /** A counter only ever grows. */
+  readonly type: "gauge" | "counter";
   readonly name: string;
   readonly help: string;
   readonly labelNames: readonly string[];
-  readonly read: () => Iterable<GaugeReading>;
+  readonly read: () => Iterable<Reading>;
 }
 
 /** Seconds. Warm calls take a fraction of a millisecond, time-outs reach 15 minutes. */
@@ -78,6 +81,7 @@ export class Metrics implements ExecutionSink {
 
   constructor() {
     this.watch({
+      type: "gauge",
       name: "orla_invocations_in_progress",
       help: "Calls of functions under way.",
       labelNames: ["function"],
@@ -94,24 +98,40 @@ export class Metrics implements ExecutionSink {
     return this.#registry.metrics();
   }
 
-  /** Adds a gauge that is read at each scrape. */
-  watch(description: GaugeDescription): void {
-    // Registers itself.
-    new Gauge({
-      name: description.name,
-      help: description.help,
-      labelNames: description.labelNames,
-      registers: [this.#registry],
-      collect() {
-        this.reset();
-        for (const { labels, value } of description.read()) this.set({ ...labels }, value);
-      },
-    });
+  /** Adds a metric that is read at each scrape. */
+  watch(metric: WatchedMetric): void {
+    const { name, help, labelNames, read } = metric;
+    const description = { name, help, labelNames, registers: [this.#registry] };
+    // Both register themselves.
+    switch (metric.type) {
+      case "gauge":
+        new Gauge({
+          ...description,
+          collect() {
+            this.reset();
+            for (const { labels, value } of read()) this.set({ ...labels }, value);
+          },
+        });
+        break;
+      case "counter":
+        new Counter({
+          ...description,
+          collect() {
+            this.reset();
+            for (const { labels, value } of read()) this.inc({ ...labels }, value);
+          },
+        });
+        break;
+      default:
+        metric.type satisfies never;
+    }
   }
 
   started(execution: ExecutionStart): void {
     this.#of(execution.functionId).underWay++;
   }
+
+  lasting(): void {}
 
   finished(execution: ExecutionStart, end: ExecutionEnd): void {
     const children = this.#of(execution.functionId);
@@ -153,7 +173,7 @@ export class Metrics implements ExecutionSink {
     return children;
   }
 
-  *#underWay(): Iterable<GaugeReading> {
+  *#underWay(): Iterable<Reading> {
     for (const [functionId, { underWay }] of this.#children) {
       yield { labels: { function: functionId }, value: underWay };
     }

@@ -23,6 +23,7 @@ import { startEmbeddedPostgres } from "./embedded-postgres.ts";
 import { startFronts } from "./fronts.ts";
 import { type Keys, loadKeys } from "./keys.ts";
 import { type Reaper, startReaper } from "./reaper.ts";
+import { watchNode } from "./node-metrics.ts";
 import { releaseVersion } from "./release.ts";
 import { createRuntimeDir } from "./runtime-dir.ts";
 import { type NodeState, writeStateFile } from "./state-file.ts";
@@ -108,6 +109,7 @@ export async function startOrla(
       drainTimeoutMs: config.drainTimeoutMs,
     }),
   );
+  watchNode(metrics, { catalog, runtime, writer });
   started.defer(followChanges(catalog, runtime, metrics));
 
   const onError = (error: unknown) => log.error("unexpected error of a connection", { error });
