@@ -101,6 +101,17 @@ async function steps(t: Deno.TestContext, rig: SqlRig, client: pg.Client): Promi
     assert.equal((await client.query("SELECT echo('1') AS r")).rows[0].r, 1);
   });
 
+  await t.step("a function that is switched off answers nobody", async () => {
+    await client.query("ALTER EDGE FUNCTION echo SET ENABLED = false");
+    const error = await failure("SELECT echo('1')");
+    assert.deepEqual([error.code, error.hint], [
+      "55000",
+      "ALTER EDGE FUNCTION echo SET ENABLED = true switches it on.",
+    ]);
+    await client.query("ALTER EDGE FUNCTION echo SET ENABLED = true");
+    assert.equal((await client.query("SELECT echo('1') AS r")).rows[0].r, 1);
+  });
+
   await t.step("a statement's time-out aborts the call", async () => {
     aborts = { started: Promise.withResolvers(), aborted: Promise.withResolvers() };
     await client.query("SET statement_timeout = 200");

@@ -7,6 +7,7 @@
 import { OrlaError } from "../base/errors.ts";
 import type { Caller, FunctionDirectory } from "../functions/call.ts";
 import type { FunctionVersion } from "../functions/function.ts";
+import { requireEnabled } from "../functions/switched-off.ts";
 import type { InboundHeaders } from "./inbound-headers.ts";
 
 /** The ways one path can be read, best first: `a/b` is function `a` with rest `/b`, or `b` in `a`. */
@@ -31,11 +32,7 @@ export function authorizeCall(
   const caller = headers.caller;
   if (caller === undefined && version?.options.auth !== "none") throw keyNeeded(headers.foreignKey);
   if (version === undefined) throw notFound(requested);
-  if (!version.options.enabled) {
-    throw new OrlaError("function_disabled", `Function "${version.name}" is switched off.`, {
-      hint: `ALTER EDGE FUNCTION ${version.name} SET ENABLED = true switches it on.`,
-    });
-  }
+  requireEnabled(version);
   return { version, caller: caller ?? anonymous };
 }
 

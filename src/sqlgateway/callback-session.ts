@@ -10,6 +10,7 @@ import { uuidV7 } from "../base/uuid.ts";
 import type { Invoker } from "../functions/call.ts";
 import { Cancellation } from "../functions/cancellation.ts";
 import type { FunctionVersion } from "../functions/function.ts";
+import { requireEnabled } from "../functions/switched-off.ts";
 import {
   type ErrorReport,
   errorResponse,
@@ -223,6 +224,7 @@ export class CallbackSession {
         ? versions.versionById(request.versionId)
         : versions.remember(request.definition);
       if (version === undefined) return { state: "unknown_version", body: null };
+      requireEnabled(version);
       const { output } = await invoker.invoke(version, {
         kind: "payload",
         executionId: uuidV7(),
