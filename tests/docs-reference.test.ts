@@ -12,7 +12,7 @@ import {
 import { describeType, formatDuration } from "../src/functions/option-value.ts";
 import { defaultLimits } from "../src/gateway/limits.ts";
 import { documents, root } from "./docs/documents.ts";
-import { anchorsOf, linksOf, tableBelow, withoutBackticks } from "./docs/markdown.ts";
+import { anchorsOf, linksOf, prose, tableBelow, withoutBackticks } from "./docs/markdown.ts";
 import { type OrlaProcess, startOrlaProcess } from "./orla.ts";
 
 const read = (path: string) => Deno.readTextFileSync(join(root, path));
@@ -117,6 +117,14 @@ function leadsSomewhere(path: string, target: string): boolean {
     return false;
   }
 }
+
+Deno.test("no code in the prose is broken by a line's end", () => {
+  const broken = documents.flatMap((path) =>
+    prose(read(path)).filter(({ text }) => text.split("`").length % 2 === 0)
+      .map(({ line }) => `${path}:${line}`)
+  );
+  assert.deepEqual(broken, []);
+});
 
 Deno.test("what only a running Orla knows", async (t) => {
   await using orla = await startOrlaProcess();

@@ -82,7 +82,7 @@ export function anchorsOf(markdown: string): Set<string> {
 }
 
 /** The lines outside of fences. */
-function prose(markdown: string): { readonly text: string; readonly line: number }[] {
+export function prose(markdown: string): { readonly text: string; readonly line: number }[] {
   let inside = false;
   return markdown.split("\n").flatMap((text, at) => {
     if (/^\s*```/.test(text)) {
