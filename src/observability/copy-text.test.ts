@@ -34,6 +34,18 @@ Deno.test("an execution is one line of COPY text", () => {
   );
 });
 
+Deno.test("lines of one millisecond keep their order by microseconds", () => {
+  const entry = { executionId: null, functionId: "f", version: 1, message: "m" };
+  const times = [0, 7, 999].map((order) =>
+    logRow({ ...entry, level: "info", at: 5 }, order, suffix).split("\t")[0]
+  );
+  assert.deepEqual(times, [
+    "1970-01-01T00:00:00.005Z",
+    "1970-01-01T00:00:00.005007Z",
+    "1970-01-01T00:00:00.005999Z",
+  ]);
+});
+
 Deno.test("a long message is cut, not through a character, and marked", () => {
   const entry = {
     executionId: null,
@@ -48,7 +60,7 @@ Deno.test("a long message is cut, not through a character, and marked", () => {
     ["x".repeat(MAX_MESSAGE_LENGTH - 1) + "😀", MAX_MESSAGE_LENGTH - 1, "t"],
   ];
   for (const [message, kept, truncated] of cases) {
-    const columns = logRow({ ...entry, message }, suffix).split("\t");
+    const columns = logRow({ ...entry, message }, 0, suffix).split("\t");
     assert.deepEqual([columns[5]?.length, columns[6]], [kept, truncated]);
     assert.equal(columns[2], "\\N");
   }

@@ -48,14 +48,19 @@ export function executionRow(
     (end.memoryUsedMb === null ? "\t\\N" : "\t" + end.memoryUsedMb) + role;
 }
 
-export function logRow(entry: LogEntry, suffix: string): string {
+/** `order` tells lines of one millisecond apart: their times differ by so many microseconds. */
+export function logRow(entry: LogEntry, order: number, suffix: string): string {
   const clipped = clip(entry.message);
-  return time(entry.at) + "\t" + text(entry.functionId) + "\t" + (entry.executionId ?? "\\N") +
+  return time(entry.at, order) + "\t" + text(entry.functionId) + "\t" +
+    (entry.executionId ?? "\\N") +
     "\t" + entry.version + "\t" + entry.level + "\t" + text(clipped) +
     (clipped.length < entry.message.length ? "\tt" : "\tf") + suffix;
 }
 
-const time = (milliseconds: number): string => new Date(milliseconds).toISOString();
+function time(milliseconds: number, microseconds = 0): string {
+  const iso = new Date(milliseconds).toISOString();
+  return microseconds === 0 ? iso : `${iso.slice(0, -1)}${String(microseconds).padStart(3, "0")}Z`;
+}
 
 /** In UTF-16 code units, without leaving half a surrogate pair. */
 function clip(message: string): string {

@@ -54,6 +54,21 @@ Deno.test("records of executions", async (t) => {
     }]);
   });
 
+  await test("log lines of one moment come back in the order they were written", async (fixture) => {
+    const { writer, admin } = fixture;
+    const entry = { executionId: null, functionId: "f", version: 1, level: "info" as const };
+    const at = Date.now();
+    const written = Array.from({ length: 100 }, (_, n) => `line ${n}`);
+    for (const message of written) writer.log({ ...entry, message, at });
+    writer.log({ ...entry, message: "later", at: at + 1 });
+    await writer.flush();
+    const rows = await rowsOf(
+      admin,
+      `SELECT message FROM system.edge_function_logs ORDER BY timestamp`,
+    );
+    assert.deepEqual(rows.map((row) => row["message"]), [...written, "later"]);
+  });
+
   await test("log lines too, oversized ones cut", async ({ writer, admin }) => {
     const executionId = uuidV7();
     const entry = { executionId, functionId: "f", version: 2, at: Date.now() };
