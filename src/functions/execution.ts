@@ -41,6 +41,8 @@ export interface LogEntry {
 /** Takes records off the request path. Never throws, never waits: what cannot be kept is counted. */
 export interface ExecutionSink {
   started(execution: ExecutionStart): void;
+  /** Once for a call that has lasted for half a second: people may want to see it running. */
+  lasting(execution: ExecutionStart): void;
   finished(execution: ExecutionStart, end: ExecutionEnd): void;
   log(entry: LogEntry): void;
 }

@@ -83,8 +83,8 @@ async function exchange(
   // Open routes tell whether the node is well: they must answer while it is full.
   const counted = route.access !== "open";
   const client = new ClientPresence(request);
-  if (counted) deps.inFlight.enter(client);
-  deps.clients.add(client, arrivedAt);
+  const place = counted ? deps.inFlight.enter(client) : undefined;
+  const watch = deps.clients.add(client, arrivedAt);
   try {
     return await route.handle({
       request,
@@ -98,8 +98,8 @@ async function exchange(
       readBody: () => readBodyBytes(request, headers, deps),
     });
   } finally {
-    deps.clients.delete(client);
-    if (counted) deps.inFlight.leave(client);
+    deps.clients.remove(watch);
+    if (place !== undefined) deps.inFlight.leave(place);
   }
 }
 

@@ -8,6 +8,7 @@
  * This is the path of the 30,000 requests a second; http-gateway.ts says what it costs.
  */
 import { type OrlaError, toOrlaError } from "../base/errors.ts";
+import type { Link } from "../base/linked-list.ts";
 import { uuidV7 } from "../base/uuid.ts";
 import type { Logger } from "../base/log.ts";
 import type { Caller, HttpReply, Invoker } from "../functions/call.ts";
@@ -19,7 +20,7 @@ import { discard, toResponse } from "./http-reply.ts";
 import type { InboundHeaders } from "./inbound-headers.ts";
 import type { InFlight } from "./in-flight.ts";
 import type { GatewayLimits } from "./limits.ts";
-import type { Overdue } from "./overdue.ts";
+import type { Overdue, Watch } from "./overdue.ts";
 import { type BodyRead, hasBody, readBody, type RequestBody } from "./request-body.ts";
 import type { RequestTarget } from "./request-target.ts";
 import { serverTiming } from "./server-timing.ts";
@@ -53,6 +54,8 @@ export async function callFunction(
   const { request, headers, target, arrivedAt } = inbound;
   const client = new ClientPresence(request);
   let started: StartedCall | undefined;
+  let place: Link<ClientPresence> | undefined;
+  let watch: Watch<ClientPresence> | undefined;
   /** Whether somebody else will say when the request is over. */
   let lasting = false;
   let pending: IncomingBody | undefined;
@@ -60,7 +63,7 @@ export async function callFunction(
     const names = functionNamesOf(target.path);
     const known = deps.lookup.find(names) ?? await deps.lookup.resolve(names);
     const { version, caller } = authorizeCall(known, headers, names);
-    deps.inFlight.enter(client);
+    const entered = place = deps.inFlight.enter(client);
     const executionId = uuidV7();
     const requestId = headers.requestId ?? executionId;
     started = { executionId, requestId, caller, invokedAt: arrivedAt };
@@ -80,33 +83,33 @@ export async function callFunction(
       client,
     );
     if (pending !== undefined) started.invokedAt = performance.now();
-    deps.clients.add(client, started.invokedAt);
+    watch = deps.clients.add(client, started.invokedAt);
     const invocation = deps.invoker.invoke(version, call);
     const reply = pending !== undefined && body instanceof ReadableStream
       ? await pending.unlessFailed(invocation)
       : await invocation;
-    deps.clients.delete(client);
+    deps.clients.remove(watch);
 
     if (reply.webSocket !== null) {
       const { response, ended } = deps.webSockets.accept(request, reply.webSocket, version);
       lasting = true;
-      ended.then(() => deps.inFlight.leave(client));
+      ended.then(() => deps.inFlight.leave(entered));
       return response;
     }
     const totalMs = performance.now() - arrivedAt;
     const response = toResponse(reply, { method, executionId, requestId, totalMs });
     if (reply.body instanceof ReadableStream) {
       lasting = true;
-      const leave = () => deps.inFlight.leave(client);
+      const leave = () => deps.inFlight.leave(entered);
       inbound.info.completed.then(leave, leave);
     }
     return response;
   } catch (thrown) {
     if (started === undefined) return fail(thrown);
-    deps.clients.delete(client);
+    if (watch !== undefined) deps.clients.remove(watch);
     return callFailed(pending?.failure ?? thrown, started, client, inbound, deps.log);
   } finally {
-    if (started !== undefined && !lasting) deps.inFlight.leave(client);
+    if (place !== undefined && !lasting) deps.inFlight.leave(place);
   }
 }
 

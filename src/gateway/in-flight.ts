@@ -1,10 +1,11 @@
 /** The requests being worked on: the cap under overload, and what a drain waits for or cuts. */
 import { OrlaError } from "../base/errors.ts";
+import { type Link, LinkedList } from "../base/linked-list.ts";
 import type { ClientPresence } from "./http-call.ts";
 
 export class InFlight {
   readonly #max: number;
-  readonly #requests = new Set<ClientPresence>();
+  readonly #requests = new LinkedList<ClientPresence>();
   #onNone: (() => void) | undefined;
 
   constructor(max: number) {
@@ -16,15 +17,15 @@ export class InFlight {
   }
 
   /** Throws `overloaded` at the cap. */
-  enter(request: ClientPresence): void {
+  enter(request: ClientPresence): Link<ClientPresence> {
     if (this.#requests.size >= this.#max) {
       throw new OrlaError("overloaded", "This node is working on as many requests as it can hold.");
     }
-    this.#requests.add(request);
+    return this.#requests.add(request);
   }
 
-  leave(request: ClientPresence): void {
-    this.#requests.delete(request);
+  leave(request: Link<ClientPresence>): void {
+    this.#requests.remove(request);
     if (this.#requests.size === 0) this.#onNone?.();
   }
 

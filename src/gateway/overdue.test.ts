@@ -10,9 +10,9 @@ Deno.test("tells of each overdue item once, oldest first, and not of deleted one
   });
   const now = performance.now();
   overdue.add("a", now);
-  overdue.add("b", now);
+  const deleted = overdue.add("b", now);
   overdue.add("c", now + 10);
-  overdue.delete("b");
+  overdue.remove(deleted);
   await promise;
   assert.deepEqual(told, ["a", "c"]);
   assert.ok(performance.now() - now >= 15);

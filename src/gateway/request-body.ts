@@ -55,14 +55,14 @@ export async function readBodyBytes(
 function readWhole(request: Request, { idle, limits }: BodyOptions): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const read: BodyRead = { giveUp: () => reject(stoppedSending(limits)) };
-    idle.add(read);
+    const watch = idle.add(read);
     request.bytes().then(
       (bytes) => {
-        idle.delete(read);
+        idle.remove(watch);
         resolve(bytes);
       },
       (cause) => {
-        idle.delete(read);
+        idle.remove(watch);
         reject(clientGone(cause));
       },
     );
@@ -90,7 +90,7 @@ function guarded(
           fail(stoppedSending(limits));
         },
       };
-      idle.add(read);
+      const watch = idle.add(read);
       try {
         const { done, value } = await reader.read();
         if (givenUp) return;
@@ -101,7 +101,7 @@ function guarded(
       } catch (cause) {
         if (!givenUp) fail(clientGone(cause));
       } finally {
-        idle.delete(read);
+        idle.remove(watch);
       }
     },
     cancel: (reason) => reader.cancel(reason),

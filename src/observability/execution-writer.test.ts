@@ -20,7 +20,6 @@ Deno.test("records of executions", async (t) => {
 
   await test("a finished call is one row with everything that is known", async ({ writer, admin }) => {
     const call = start({ functionId: "shop/päy\t1", role: "ann", trigger: "sql" });
-    writer.started(call);
     writer.finished(
       call,
       end({
@@ -103,8 +102,7 @@ Deno.test("records of executions", async (t) => {
   await test("a long call is seen running, then only finished", async ({ writer, admin }) => {
     const long = start({ startedAt: Date.now() - 600 });
     const short = start();
-    writer.started(long);
-    writer.started(short);
+    writer.lasting(long);
     const statuses = () =>
       rowsOf(admin, "SELECT execution_id, status FROM system.edge_function_executions");
     let seen = await statuses();
@@ -118,7 +116,6 @@ Deno.test("records of executions", async (t) => {
   await test("many thousand arrive exactly once", async ({ writer, admin }) => {
     for (let n = 0; n < 25_000; n++) {
       const call = start();
-      writer.started(call);
       writer.finished(call, end());
     }
     await writer.flush();
@@ -205,7 +202,7 @@ Deno.test("records of executions", async (t) => {
        VALUES ('node-1', 'r', '0', 'h', 1)`,
     );
     const long = start({ startedAt: Date.now() - 600 });
-    writer.started(long);
+    writer.lasting(long);
     const status = async () =>
       (await rowsOf(admin, "SELECT status, error_code FROM system.edge_function_executions"))[0];
     while (await status() === undefined);

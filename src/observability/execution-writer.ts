@@ -1,8 +1,7 @@
 /**
  * Keeps the records of calls and log lines: `ExecutionSink` on one side, batched COPY on the other.
  *
- * A finished call is one row, made and buffered on the spot. A call that lasts longer than half a
- * second gets a row that says `running`; its final row replaces that one. Every 200 ms, or sooner when
+ * A finished call is one row, made and buffered on the spot. A call that lasts gets a row that says `running`; its final row replaces that one. Every 200 ms, or sooner when
  * much has come together, a batch goes out in a transaction of its own. If the database is away, the
  * batch is tried again until it comes back, while the queues fill to their bound and then lose their
  * oldest rows, which is counted.
@@ -35,14 +34,13 @@ export interface ExecutionWriterOptions {
 const FLUSH_EVERY_MS = 200;
 /** Enough for COPY to be worth its transaction; a burst does not wait for the clock. */
 const FLUSH_ROWS = 2_000;
-/** From then on people may want to see it in the list of what runs. */
-const LONG_RUN_MS = 500;
 /** About 150,000 records of calls, five seconds at full load. */
 const MAX_EXECUTIONS_LENGTH = 32 * 1024 * 1024;
 const MAX_LOGS_LENGTH = 32 * 1024 * 1024;
 /** New partitions are made two days ahead, so an hour late does no harm. */
 const UPKEEP_EVERY_MS = 3_600_000;
 const SETTLE_EVERY_MS = 15_000;
+const SETTLE = "SELECT edge.settle_lost_executions()";
 const KEEP_EXECUTION_DAYS = 7;
 const KEEP_LOG_DAYS = 3;
 const CLOSE_DEADLINE_MS = 10_000;
@@ -58,6 +56,8 @@ export async function startExecutionWriter(
     ]);
   };
   await upkeep();
+  // Those of this node's last life, if that is long enough ago.
+  await pool.query(SETTLE);
   return new ExecutionWriter(options, upkeep);
 }
 
@@ -73,11 +73,9 @@ export class ExecutionWriter implements ExecutionSink, AsyncDisposable {
   readonly #batches: BatchWriter;
   readonly #executions = new RowQueue(MAX_EXECUTIONS_LENGTH);
   readonly #logs = new RowQueue(MAX_LOGS_LENGTH);
-  /** Calls under way that nobody has been told of, in order of their start. */
-  readonly #young = new Map<string, ExecutionStart>();
   /** Rows that say `running` and wait for the next batch. */
   #announcing = new Map<string, string>();
-  /** Calls under way whose `running` row has been sent, with their start. */
+  /** Calls under way that have a `running` row, with their start. */
   readonly #announced = new Map<string, number>();
   /** Of calls now finished: `running` rows to take away, id to start. */
   #replaced = new Map<string, number>();
@@ -97,27 +95,30 @@ export class ExecutionWriter implements ExecutionSink, AsyncDisposable {
       work().catch((thrown) => this.#log.warn("upkeep of executions failed", { reason: thrown }));
     };
     this.#timers = [
-      setInterval(() => this.#tick(), FLUSH_EVERY_MS),
+      setInterval(() => this.#flushSoon(), FLUSH_EVERY_MS),
       setInterval(quietly(upkeep), UPKEEP_EVERY_MS),
       setInterval(
-        quietly(() => options.pool.query("SELECT edge.settle_lost_executions()")),
+        quietly(() => options.pool.query(SETTLE)),
         SETTLE_EVERY_MS,
       ),
     ];
   }
 
-  started(execution: ExecutionStart): void {
-    this.#young.set(execution.executionId, execution);
+  /** A short call is one row, at its end. */
+  started(): void {}
+
+  lasting(execution: ExecutionStart): void {
+    const { executionId, startedAt } = execution;
+    this.#announcing.set(executionId, executionRow(execution, null, this.#suffix));
+    this.#announced.set(executionId, startedAt);
   }
 
   finished(execution: ExecutionStart, end: ExecutionEnd): void {
     const id = execution.executionId;
-    if (!this.#young.delete(id) && !this.#announcing.delete(id)) {
-      const startedAt = this.#announced.get(id);
-      if (startedAt !== undefined) {
-        this.#announced.delete(id);
-        this.#replaced.set(id, startedAt);
-      }
+    const startedAt = this.#announced.get(id);
+    if (startedAt !== undefined) {
+      this.#announced.delete(id);
+      if (!this.#announcing.delete(id)) this.#replaced.set(id, startedAt);
     }
     this.#push(executionRow(execution, end, this.#suffix));
   }
@@ -171,17 +172,6 @@ export class ExecutionWriter implements ExecutionSink, AsyncDisposable {
   #hasWork(): boolean {
     return this.#executions.rows + this.#logs.rows + this.#announcing.size + this.#replaced.size >
       0;
-  }
-
-  #tick(): void {
-    const longAgo = Date.now() - LONG_RUN_MS;
-    for (const [id, execution] of this.#young) {
-      if (execution.startedAt > longAgo) break;
-      this.#young.delete(id);
-      this.#announcing.set(id, executionRow(execution, null, this.#suffix));
-      this.#announced.set(id, execution.startedAt);
-    }
-    this.#flushSoon();
   }
 
   #flushSoon(): void {

@@ -3,6 +3,9 @@ import type { ExecutionSink } from "../functions/execution.ts";
 
 export function teeSink(...sinks: readonly ExecutionSink[]): ExecutionSink {
   return {
+    lasting(execution) {
+      for (const sink of sinks) sink.lasting(execution);
+    },
     started(execution) {
       for (const sink of sinks) sink.started(execution);
     },

@@ -49,6 +49,11 @@ export class DeadlineList<T extends HasDeadline<T>> {
     item.previous = item.next = undefined;
   }
 
+  /** In the order of their deadlines. */
+  *[Symbol.iterator](): Iterator<T> {
+    for (let item = this.#first; item !== undefined; item = item.next) yield item;
+  }
+
   /** Cancels the timer; what is listed stays. */
   stop(): void {
     this.#timer?.cancel();

@@ -21,6 +21,9 @@ import type { Call } from "../functions/call.ts";
 /** A call that was lost this often before it began has had its chances. */
 const MAX_LOST_DELIVERIES = 3;
 
+/** From then on a call is shown as running; nearly all are over long before. */
+const LASTING_MS = 500;
+
 export class FunctionPool implements InstanceOwner {
   readonly version: FunctionVersion;
   readonly #services: PoolServices;
@@ -121,6 +124,11 @@ export class FunctionPool implements InstanceOwner {
   tick(now: number): void {
     for (const instance of [...this.#instances, ...this.#draining]) {
       for (const call of instance.tick(now)) this.#requeue(call);
+    }
+    for (const invocation of this.#deadlines) {
+      // All have the same TIMEOUT, so the order of deadlines is that of arrival.
+      if (now - invocation.call.arrivedAt < LASTING_MS) break;
+      invocation.lasts();
     }
     const { queueTimeoutMs } = this.#services;
     for (let call = this.#queue.peek(); call !== undefined; call = this.#queue.peek()) {

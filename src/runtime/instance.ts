@@ -96,7 +96,9 @@ export class Instance {
   readonly #process: InstanceProcess;
   readonly #channel: InstanceChannel;
   readonly #outbox: Outbox;
-  readonly #deliveries = new Map<number, Delivery>();
+  /** By call id. Not a Map: see `base/linked-list.ts` on what rehashing costs. */
+  #deliveries: Record<number, Delivery> = Object.create(null);
+  #open = 0;
   readonly #remembered: (readonly [id: number, executionId: string])[] = [];
   readonly #memory: MemoryWatch;
   readonly #pulse: Pulse;
@@ -136,7 +138,7 @@ export class Instance {
 
   /** Nothing happens in it, not even work after a response. */
   get idle(): boolean {
-    return this.#deliveries.size === 0;
+    return this.#open === 0;
   }
 
   /** Whether another call may be delivered. */
@@ -178,7 +180,8 @@ export class Instance {
       abandon: (timedOut) => this.#abandon(delivery, timedOut),
       memoryUsedMb: () => this.#memory.usedMb,
     };
-    this.#deliveries.set(callId, delivery);
+    this.#deliveries[callId] = delivery;
+    this.#open++;
     if (this.#load++ === 0) this.#pulse.restart();
     invocation.deliver(delivery);
     if (callId === MAX_CALL_ID) this.drain();
@@ -215,7 +218,7 @@ export class Instance {
   tick(now: number): Invocation[] {
     if (this.#ending !== undefined || this.#version === undefined) return [];
     if (this.#memory.exceeded(now)) this.#end({ kind: "memory" });
-    for (const { phase, lingersUntil } of this.#deliveries.values()) {
+    for (const { phase, lingersUntil } of Object.values(this.#deliveries)) {
       if (phase === "running" || now < lingersUntil) continue;
       this.#drainItself();
       if (!this.#hasRunning()) this.#end({ kind: "stopped" });
@@ -228,7 +231,7 @@ export class Instance {
   #withdraw(now: number): Invocation[] {
     const lastStarted = this.#lastStarted();
     const withdrawn: Invocation[] = [];
-    for (const delivery of this.#deliveries.values()) {
+    for (const delivery of Object.values(this.#deliveries)) {
       const { invocation, callId, sentAt, phase } = delivery;
       if (phase !== "running" || callId <= lastStarted || !invocation.repeatable) continue;
       if (now - sentAt < Pulse.WITHDRAW_AFTER_MS) continue;
@@ -240,14 +243,14 @@ export class Instance {
   }
 
   #hasRunning(): boolean {
-    for (const { phase } of this.#deliveries.values()) if (phase === "running") return true;
+    for (const { phase } of Object.values(this.#deliveries)) if (phase === "running") return true;
     return false;
   }
 
   #frame(frame: Frame): void {
     this.#pulse.beat();
     const { type, flags, callId, payload } = frame;
-    const delivery = this.#deliveries.get(callId);
+    const delivery = this.#deliveries[callId];
     const ended = (flags & Flag.end) !== 0;
     switch (type) {
       case FrameType.reply:
@@ -300,7 +303,7 @@ export class Instance {
     if (this.#state !== "assigned" && this.#state !== "draining") return;
     if (this.#state === "assigned") this.#state = "ready";
     const now = this.#options.clock.now();
-    for (const { invocation } of this.#deliveries.values()) invocation.instanceReady(now);
+    for (const { invocation } of Object.values(this.#deliveries)) invocation.instanceReady(now);
     this.#owner?.onRoom(this, "imported");
   }
 
@@ -320,7 +323,7 @@ export class Instance {
   }
 
   #abandon(delivery: Delivery, timedOut: boolean): void {
-    if (delivery.phase !== "running" || !this.#deliveries.has(delivery.callId)) return;
+    if (delivery.phase !== "running" || !(delivery.callId in this.#deliveries)) return;
     delivery.phase = "abandoned";
     const { now } = this.#options.clock;
     delivery.lingersUntil = Math.max(now(), delivery.invocation.deadlineAt) + LINGER_MS;
@@ -339,13 +342,15 @@ export class Instance {
   }
 
   #forget(delivery: Delivery): void {
-    if (!this.#deliveries.delete(delivery.callId)) return;
+    if (!(delivery.callId in this.#deliveries)) return;
+    delete this.#deliveries[delivery.callId];
+    this.#open--;
     if (delivery.phase !== "background") this.#load--;
     this.#remembered[delivery.callId % REMEMBERED_CALLS] = [
       delivery.callId,
       delivery.invocation.executionId,
     ];
-    if (this.#deliveries.size === 0) this.idleSince = this.#options.clock.now();
+    if (this.#open === 0) this.idleSince = this.#options.clock.now();
   }
 
   #afterRoom(): void {
@@ -362,7 +367,7 @@ export class Instance {
   }
 
   #executionOf(callId: number): string | null {
-    const delivery = this.#deliveries.get(callId);
+    const delivery = this.#deliveries[callId];
     if (delivery !== undefined) return delivery.invocation.executionId;
     const remembered = this.#remembered[callId % REMEMBERED_CALLS];
     return remembered?.[0] === callId ? remembered[1] : null;
@@ -416,16 +421,17 @@ export class Instance {
   }
 
   #answerAll(error: OrlaError | undefined): void {
-    const lastStarted = this.#deliveries.size === 0 ? 0 : this.#lastStarted();
+    const lastStarted = this.#open === 0 ? 0 : this.#lastStarted();
     const unstarted: Invocation[] = [];
     const importFailed = this.#ending?.kind === "failed";
-    for (const { invocation, callId, phase } of this.#deliveries.values()) {
+    for (const { invocation, callId, phase } of Object.values(this.#deliveries)) {
       if (phase !== "running") continue;
       if (callId > lastStarted && !importFailed && invocation.repeatable) {
         unstarted.push(invocation);
       } else invocation.fail(error ?? new OrlaError(stoppedCode, "The instance was stopped"));
     }
-    this.#deliveries.clear();
+    this.#deliveries = Object.create(null);
+    this.#open = 0;
     this.#load = 0;
     this.#owner?.onGone(this, error, unstarted);
   }

@@ -55,6 +55,7 @@ export class Invocation implements HasDeadline<Invocation> {
   #coldMs: number | null = null;
   #reader: ReplyReader | undefined;
   #sender: BodySender | undefined;
+  #lasts = false;
 
   constructor(version: FunctionVersion, call: Call, context: InvocationContext) {
     this.version = version;
@@ -76,6 +77,13 @@ export class Invocation implements HasDeadline<Invocation> {
     context.sink.started(this.#record);
     context.deadlines.add(this);
     call.cancellation?.onCancel(() => this.cancel());
+  }
+
+  /** It has been running for so long that it is worth telling. Tells once. */
+  lasts(): void {
+    if (this.#lasts) return;
+    this.#lasts = true;
+    this.#context.sink.lasting(this.#record);
   }
 
   get isOver(): boolean {

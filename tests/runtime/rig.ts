@@ -65,6 +65,7 @@ export async function startRig(options: Partial<RuntimeOptions> = {}): Promise<R
     log: { warn: (message) => warnings.push(message) },
     sink: {
       started: (execution) => started.push(execution),
+      lasting: () => {},
       finished: ({ executionId }, end) => {
         finished.push({ executionId, ...end });
         changed();
