@@ -63,7 +63,8 @@ export interface InstanceOwner {
   onDraining(instance: Instance): void;
   /**
    * It is gone. `unstarted` are calls it provably never began; all others were answered. `error` is
-   * undefined when it was stopped on purpose.
+   * undefined when it was stopped on purpose, or after a time-out: that is one call's trouble, and
+   * its caller knows.
    */
   onGone(instance: Instance, error: OrlaError | undefined, unstarted: Invocation[]): void;
   onLog(executionId: string | null, level: number, message: string): void;
@@ -224,7 +225,10 @@ export class Instance {
       if (!this.#hasRunning()) this.#end({ kind: "stopped" });
       break;
     }
-    return this.#pulse.check(now) && this.#state !== "assigned" ? this.#withdraw(now) : [];
+    if (!this.#pulse.check(now) || this.#state === "assigned") return [];
+    const withdrawn = this.#withdraw(now);
+    if (this.#isForsaken()) this.#end({ kind: "hung" });
+    return withdrawn;
   }
 
   /** Takes back calls that a hung event loop has not started; see the sandbox's `start-gate.ts`. */
@@ -245,6 +249,12 @@ export class Instance {
   #hasRunning(): boolean {
     for (const { phase } of Object.values(this.#deliveries)) if (phase === "running") return true;
     return false;
+  }
+
+  /** Nobody waits for any of its calls. If it hangs, it cannot hear so, and would keep a core. */
+  #isForsaken(): boolean {
+    const deliveries = Object.values(this.#deliveries);
+    return deliveries.length > 0 && deliveries.every(({ phase }) => phase === "abandoned");
   }
 
   #frame(frame: Frame): void {
@@ -268,7 +278,11 @@ export class Instance {
         if (callId === 0) return this.#importFailed(error);
         if (delivery === undefined) return;
         this.#answered(delivery, flags);
-        delivery.invocation.threw(error, this.#traced(delivery.invocation.version));
+        const { version } = delivery.invocation;
+        const failure = functionError(error, version, this.#traced(version));
+        delivery.invocation.fail(failure);
+        // What filled the memory may be kept by the module, and would fail every later call.
+        if (failure.code === "memory_limit_exceeded") this.#drainItself();
         return this.#afterRoom();
       }
       case FrameType.done:
@@ -433,7 +447,7 @@ export class Instance {
     this.#deliveries = Object.create(null);
     this.#open = 0;
     this.#load = 0;
-    this.#owner?.onGone(this, error, unstarted);
+    this.#owner?.onGone(this, this.#ending?.kind === "hung" ? undefined : error, unstarted);
   }
 }
 

@@ -10,16 +10,13 @@ import { OrlaError } from "../base/errors.ts";
 import type { Call, HttpReply, PayloadReply } from "../functions/call.ts";
 import type { ExecutionEnd, ExecutionSink, ExecutionStart } from "../functions/execution.ts";
 import { type FunctionVersion, qualifiedName } from "../functions/function.ts";
-import type { TracedModule } from "../functions/stack-trace.ts";
 import type { Clock } from "./clock.ts";
 import type { DeadlineList, HasDeadline } from "./deadline-list.ts";
 import { sendRequest } from "./request-sender.ts";
 import type { CallPort } from "./call-port.ts";
 import { ReplyReader } from "./reply-reader.ts";
 import { formatSeconds } from "./format.ts";
-import type { WireError } from "../protocol/messages.ts";
 import type { BodySender } from "../protocol/body-sender.ts";
-import { functionError } from "./function-error.ts";
 
 export interface InvocationContext {
   readonly clock: Clock;
@@ -157,10 +154,6 @@ export class Invocation implements HasDeadline<Invocation> {
 
   get reader(): ReplyReader | undefined {
     return this.#reader;
-  }
-
-  threw(error: WireError, module: TracedModule): void {
-    this.fail(functionError(error, this.version, module));
   }
 
   expire(): void {

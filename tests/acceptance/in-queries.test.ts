@@ -16,7 +16,7 @@ Deno.test.beforeAll(async () => {
     CREATE EDGE FUNCTION forever() RETURNS text LANGUAGE javascript TIMEOUT 10min AS $$
       export const main = () => new Promise(() => {});
     $$;
-    CREATE EDGE FUNCTION spin() RETURNS text LANGUAGE javascript TIMEOUT 3s AS $$
+    CREATE EDGE FUNCTION spin() RETURNS text LANGUAGE javascript TIMEOUT 10min AS $$
       export function main() { for (;;); }
     $$;
     CREATE TABLE numbers (n int);
