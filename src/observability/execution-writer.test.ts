@@ -101,7 +101,6 @@ Deno.test("records of executions", async (t) => {
 
   await test("a long call is seen running, then only finished", async ({ writer, admin }) => {
     const long = start({ startedAt: Date.now() - 600 });
-    const short = start();
     writer.lasting(long);
     const statuses = () =>
       rowsOf(admin, "SELECT execution_id, status FROM system.edge_function_executions");

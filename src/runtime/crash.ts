@@ -46,7 +46,9 @@ export function crashError(
 }
 
 function diedByItself({ code, signal, lastWords }: ProcessExit, version: FunctionVersion) {
-  if (outOfMemory.test(lastWords)) return memoryLimitExceeded(version);
+  if (outOfMemory.test(lastWords) || abortedInSilence(signal, lastWords)) {
+    return memoryLimitExceeded(version);
+  }
   if (signal === null) {
     return new OrlaError(
       "function_error",
@@ -54,4 +56,12 @@ function diedByItself({ code, signal, lastWords }: ProcessExit, version: Functio
     );
   }
   return new OrlaError("instance_crashed", `The instance died (${signal})`);
+}
+
+/**
+ * Where memory is so short that even the message cannot be made, native code aborts without a word.
+ * A function cannot abort by itself, and a bug in Deno says that it panicked.
+ */
+function abortedInSilence(signal: Deno.Signal | null, lastWords: string): boolean {
+  return signal === "SIGABRT" && !lastWords.includes("panicked");
 }
