@@ -121,6 +121,15 @@ test("a streamed request that was under way is not sent twice", async () => {
   await rejects(reply, { code: "instance_crashed" });
 });
 
+test("process.abort is the function's own doing, not a lack of memory", async () => {
+  await using rig = await startRig();
+  const fn = version(`export const main = () => process.abort()`);
+  await rejects(rig.payload(fn), {
+    code: "function_error",
+    message: "The function ended its own process (exit code 134)",
+  });
+});
+
 test("Deno.exit ends the instance and fails the call as the function's own doing", async () => {
   await using rig = await startRig();
   const fn = version(many, { parameters });

@@ -45,9 +45,12 @@ export function installProcess(): () => void {
   if (original === undefined) throw new Error("globalThis.process is not lazy in this Deno");
   const { defineProperty } = Object;
   const { apply } = Reflect;
+  const { exit } = Deno;
   const load = () => {
     const process = apply(original, globalThis, []);
     defineProperty(process, "env", { value: processEnv, configurable: true, enumerable: true });
+    // As a shell would see it. A real abort is how running out of memory looks from outside.
+    defineProperty(process, "abort", { value: () => exit(134), configurable: true });
     defineProperty(globalThis, "process", { value: process, writable: true, configurable: true });
     return process;
   };
