@@ -14,6 +14,7 @@ import { installDenoEnv, installProcess } from "./environment.ts";
 import { harden } from "./harden.ts";
 import { Instance } from "./instance.ts";
 import { installRegistrations } from "./registrations.ts";
+import { tighten } from "./tighten.ts";
 import { installUpgrade } from "./web-socket.ts";
 import { Outbox } from "../../protocol/outbox.ts";
 import { uncurryThis, viewOf } from "../../protocol/primordials.ts";
@@ -28,6 +29,8 @@ const READ_BYTES = 64 * 1024;
 const connection = await Deno.connect({ transport: "unix", path: SOCKET });
 const started = Deno.openSync(STARTED, { write: true });
 Deno.permissions.revokeSync({ name: "write" });
+if (Deno.args[0] === "tightens") tighten();
+Deno.permissions.revokeSync({ name: "ffi" });
 
 const read = uncurryThis(connection.read);
 const write = uncurryThis(connection.write);
