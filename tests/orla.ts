@@ -132,12 +132,24 @@ export interface RanOrla {
   readonly stderr: string;
 }
 
+export interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly stdin?: string;
+}
+
 /** Runs one `orla` command to its end. */
 export async function runOrla(
   args: readonly string[],
-  options: { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string } = {},
+  options: RunOptions = {},
 ): Promise<RanOrla> {
-  const child = spawnOrla(args, { ...options, cwd: options.cwd ?? "/" });
+  const { stdin, ...spawn } = options;
+  const child = spawnOrla(args, { cwd: "/", ...spawn, hasInput: stdin !== undefined });
+  if (stdin !== undefined) {
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(stdin));
+    await writer.close();
+  }
   const { code, stdout, stderr } = await child.output();
   const decoder = new TextDecoder();
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
@@ -147,16 +159,20 @@ interface SpawnOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd: string;
   readonly prefix?: readonly string[];
+  readonly hasInput?: boolean;
 }
 
-function spawnOrla(args: readonly string[], { env, cwd, prefix = [] }: SpawnOptions) {
+function spawnOrla(
+  args: readonly string[],
+  { env, cwd, prefix = [], hasInput = false }: SpawnOptions,
+) {
   const [program = orlaProgram, ...rest] = [...prefix, orlaProgram, ...args];
   return new Deno.Command(program, {
     args: rest,
     cwd,
     clearEnv: true,
     env: { ...inherited(), ...env },
-    stdin: "null",
+    stdin: hasInput ? "piped" : "null",
     stdout: "piped",
     stderr: "piped",
   }).spawn();

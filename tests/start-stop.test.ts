@@ -20,7 +20,10 @@ async function query(url: string, text: string): Promise<Record<string, unknown>
   }
 }
 
-/** As `SLOW(ms)`: answers after that time. */
+const isRoot = Deno.uid() === 0;
+const needsRoot = isRoot ? "" : " (skipped: needs root)";
+
+/** `slow(ms)` answers after that time. */
 const SLOW = "CREATE EDGE FUNCTION slow(ms int) RETURNS text LANGUAGE javascript AS " +
   "$$ async function main(ms) { await new Promise((r) => setTimeout(r, ms)); return 'done' } $$";
 
@@ -84,9 +87,9 @@ Deno.test("SIGTERM lets running calls finish, over HTTP and in SQL, and exits wi
   const overHttp = fetch(`${orla.http}/functions/v1/slow`, {
     method: "POST",
     headers: { apikey: orla.anonKey },
-    body: "[700]",
+    body: "[2500]",
   }).then((response) => response.json());
-  const inSql = query(orla.sqlUrl, "SELECT slow(700)");
+  const inSql = query(orla.sqlUrl, "SELECT slow(2500)");
   await eventually(
     async () => (await query(orla.databaseUrl, RUNNING))[0]?.["running"] === 2,
     5_000,
@@ -278,8 +281,9 @@ Deno.test("a data directory with spaces and a long path works", async () => {
 });
 
 Deno.test({
-  name: "a data directory below one that only root enters: the database goes to /var/lib/orla",
-  ignore: Deno.uid() !== 0,
+  name: "a data directory below one that only root enters: the database goes to /var/lib/orla" +
+    needsRoot,
+  ignore: !isRoot,
   fn: async () => {
     const home = await Deno.makeTempDir({ prefix: "orla-test-closed-" });
     const dataDir = join(home, "data");
@@ -304,8 +308,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "an ordinary user starts it, too",
-  ignore: Deno.uid() !== 0,
+  name: `an ordinary user starts it, too${needsRoot}`,
+  ignore: !isRoot,
   fn: async () => {
     const home = await Deno.makeTempDir({ prefix: "orla-test-user-" });
     await Deno.chown(home, 65534, 65534);

@@ -114,6 +114,17 @@ Deno.test("calls from SQL", async (t) => {
     assert.equal(await session.value("SELECT f('good')"), "good");
   });
 
+  await test("what the node itself refuses keeps its reason", async (session, db) => {
+    await using _node = await startTestNode(db, (header, input, hungUp) => {
+      if (input === '["huge"]') throw "too large";
+      return echo(header, input, hungUp);
+    });
+    await session.query(CREATE, [createRequest()]);
+    const { code, message } = await refusal(session.query("SELECT f('huge')"));
+    assert.deepEqual([code, message], ["54000", "too large"]);
+    assert.equal(await session.value("SELECT f('small')"), "small");
+  });
+
   await test("a cancelled call ends at once and hangs up on the node", async (session, db) => {
     const hangUps: Promise<void>[] = [];
     const begun = Promise.withResolvers<void>();

@@ -69,8 +69,8 @@ Deno.test("a node's view of the catalog", async (t) => {
         ['{"name": "f", "options": {"memoryMb": 64}}'],
         "default/f@2",
       ],
-      ["SELECT edge.rollback_function($1)", ['{"name": "f", "version": 1}'], "default/f@1"],
-      ["ALTER FUNCTION f RENAME TO g", [], "default/g@1"],
+      ["SELECT edge.rollback_function($1)", ['{"name": "f", "version": 1}'], "default/f@3"],
+      ["ALTER FUNCTION f RENAME TO g", [], "default/g@3"],
       ["DROP FUNCTION g", [], null],
     ];
     for (const [statement, values, expected] of steps) {

@@ -12,6 +12,10 @@ const CREATE = "SELECT edge.create_function($1)";
 const ALTER = "SELECT edge.alter_function($1)";
 const DROP = "SELECT edge.drop_function($1)";
 const ROLLBACK = "SELECT edge.rollback_function($1)";
+const EQUAL_VERSIONS = `SELECT count(DISTINCT to_jsonb(v)
+    - '{version_id,version,created_at,created_by}'::text[]) = 1 AND count(*) = 2
+  FROM edge.versions v JOIN edge.functions f USING (function_id)
+  WHERE f.name = $1 AND v.version IN ($2, $3)`;
 
 Deno.test("DDL of edge functions", async (t) => {
   await using server = await startTestServer();
@@ -189,7 +193,7 @@ Deno.test("DDL of edge functions", async (t) => {
   });
 
   await test(
-    "ROLLBACK goes to a version, its signature too, and ALTER counts on",
+    "ROLLBACK makes a new version equal to an old one, its signature too, and can be undone",
     async (session, db) => {
       await session.query(CREATE, [createRequest()]);
       await session.query(CREATE, [createRequest({ parameters: "a int", orReplace: true })]);
@@ -198,19 +202,22 @@ Deno.test("DDL of edge functions", async (t) => {
         (reply as { version: number }).version,
         (reply as { change: string }).change,
       ], [
-        1,
+        3,
         "rolled_back",
       ]);
       assert.equal((await inventory(db)).at(-1), "wrapper f(text)");
-      await session.query(ALTER, ['{"name": "f", "options": {"memoryMb": 64}}']);
-      assert.equal(await session.value("SELECT version FROM system.edge_functions"), 3);
+      assert.equal(await session.value(EQUAL_VERSIONS, ["f", 1, 3]), true);
+      await session.query(ROLLBACK, ['{"name": "f", "version": 2}']);
+      assert.equal((await inventory(db)).at(-1), "wrapper f(integer)");
+      assert.equal(await session.value(EQUAL_VERSIONS, ["f", 2, 4]), true);
+      assert.equal(await session.value("SELECT version FROM system.edge_functions"), 4);
       const { code, message, hint } = await refusal(
         session.query(ROLLBACK, ['{"name": "f", "version": 9}']),
       );
       assert.deepEqual([code, message, hint], [
         "42704",
         "edge function f has no version 9",
-        "Existing versions: 1, 2, 3.",
+        "Existing versions: 1, 2, 3, 4.",
       ]);
     },
   );

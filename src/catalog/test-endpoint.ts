@@ -16,7 +16,7 @@ export interface TestAnswer {
   readonly body: string | null;
 }
 
-/** `header` is the message's first line, parsed; `input` the rest. */
+/** `header` is the message's first line, parsed; `input` the rest. What it throws is refused with 54000. */
 export type Answer = (
   header: { readonly v: string; readonly role: string; readonly def?: unknown },
   input: string,
@@ -65,14 +65,23 @@ export async function startTestEndpoint(
         } else if (message[0] === "Q".charCodeAt(0)) {
           const query = message.toString("utf8", 5, size - 1);
           const line = query.indexOf("\n");
-          const { state, body } = await options.answer(
-            JSON.parse(query.slice(0, line)),
-            query.slice(line + 1),
-            hungUp.signal,
-          );
+          let answer: TestAnswer;
+          try {
+            answer = await options.answer(
+              JSON.parse(query.slice(0, line)),
+              query.slice(line + 1),
+              hungUp.signal,
+            );
+          } catch (thrown) {
+            socket.write(Buffer.concat([
+              frame("E", text("SERROR"), text("C54000"), text(`M${thrown}`), [0]),
+              frame("Z", text("I").subarray(0, 1)),
+            ]));
+            continue;
+          }
           socket.write(Buffer.concat([
             frame("T", int16(2), column("state"), column("body")),
-            frame("D", int16(2), field(state), field(body)),
+            frame("D", int16(2), field(answer.state), field(answer.body)),
             frame("C", text("SELECT 1")),
             frame("Z", text("I").subarray(0, 1)),
           ]));

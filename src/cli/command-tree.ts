@@ -49,6 +49,7 @@ export function commandTree(actions: Actions): Command {
   const program = new Command("orla")
     .description("Edge functions for your Postgres, with SQL.")
     .helpOption("-h, --help", "show this help")
+    .option("-V, --version", "show the version")
     .helpCommand("help [command]", "show the help of a command")
     .configureHelp({ showGlobalOptions: false })
     .addHelpText("after", EXIT_CODES);

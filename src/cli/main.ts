@@ -46,8 +46,11 @@ const program = commandTree(actions).exitOverride();
 // Subcommands exist already and do not inherit the override by themselves.
 for (const command of program.commands) command.exitOverride();
 
+/** The option everybody tries first. */
+const asksVersion = ["-V", "--version"].includes(Deno.args[0] ?? "");
+
 try {
-  await program.parseAsync(Deno.args, { from: "user" });
+  await program.parseAsync(asksVersion ? ["version"] : Deno.args, { from: "user" });
 } catch (thrown) {
   exitCode = report(thrown);
 }
@@ -59,7 +62,7 @@ function report(thrown: unknown): ExitCode {
     return thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
   }
   if (thrown instanceof OrlaError) {
-    printError(`orla: ${thrown.message.replaceAll("\n", "\norla: ")}`);
+    printError(`orla: ${thrown.message}`);
     if (thrown.hint !== undefined) printError(thrown.hint);
     const isUsage = thrown.code === "invalid_option" || thrown.code === "not_supported";
     return isUsage ? exitCodes.usage : exitCodes.failed;

@@ -1,4 +1,5 @@
 /** Runs SQL on one connection and prints what comes back, much as psql does. */
+import { EventEmitter } from "node:events";
 import type pg from "pg";
 import { splitStatements } from "../sql/split.ts";
 import { type ExitCode, exitCodes } from "./exit-code.ts";
@@ -11,9 +12,12 @@ const asText = { getTypeParser: () => (value: unknown) => value };
 
 export class SqlRunner {
   readonly #client: pg.Client;
+  /** Command tags of the query string under way, in order. */
+  #tags: string[] = [];
 
   constructor(client: pg.Client) {
     this.#client = client;
+    onCommandTag(client, (tag) => this.#tags.push(tag));
     client.on("notice", (notice) => {
       printError(`${notice.severity ?? "NOTICE"}:  ${notice.message ?? ""}`);
       if (notice.hint !== undefined) printError(`HINT:  ${notice.hint}`);
@@ -22,10 +26,12 @@ export class SqlRunner {
 
   /** One query string. `false` when it failed, which has been printed then. */
   async run(text: string): Promise<boolean> {
+    this.#tags = [];
     try {
       const answer: unknown = await this.#client.query({ text, rowMode: "array", types: asText });
       // Several statements in one string answer with several results, which pg's types do not say.
-      for (const result of Array.isArray(answer) ? answer : [answer]) printResult(result);
+      const results: pg.QueryArrayResult[] = Array.isArray(answer) ? answer : [answer];
+      results.forEach((result, index) => printResult(result, this.#tags[index]));
       return true;
     } catch (thrown) {
       if (!isSqlError(thrown)) throw thrown;
@@ -52,9 +58,10 @@ export class SqlRunner {
   }
 }
 
-function printResult(result: pg.QueryArrayResult): void {
+function printResult(result: pg.QueryArrayResult, tag: string | undefined): void {
   if (result.fields.length === 0) {
-    if (result.command !== null) print(commandTag(result));
+    // None for an empty query.
+    if (tag !== undefined) print(tag);
     return;
   }
   print(formatTable(
@@ -66,10 +73,12 @@ function printResult(result: pg.QueryArrayResult): void {
   ));
 }
 
-/** pg keeps the words and the count of a tag such as `INSERT 0 3` apart. */
-function commandTag({ command, rowCount, oid }: pg.QueryArrayResult): string {
-  const withOid = command === "INSERT" ? ` ${oid ?? 0}` : "";
-  return rowCount === null ? command : `${command}${withOid} ${rowCount}`;
+/** pg keeps only the first word of a tag such as `CREATE EDGE FUNCTION`: hear it from the connection. */
+function onCommandTag(client: pg.Client, take: (tag: string) => void): void {
+  // Not in pg's types; an EventEmitter with one event for each message of the protocol.
+  const connection: unknown = Reflect.get(client, "connection");
+  if (!(connection instanceof EventEmitter)) return;
+  connection.on("commandComplete", ({ text }: { readonly text: string }) => take(text));
 }
 
 /** int8, int2, int4, oid, float4, float8, numeric: flush right. */

@@ -18,7 +18,7 @@ export function formatTable(
     )
   );
   const lines = [
-    columns.map(({ name }, column) => ` ${centre(name, widths[column] ?? 0)} `).join("|").trimEnd(),
+    columns.map(({ name }, column) => ` ${centre(name, widths[column] ?? 0)} `).join("|"),
     widths.map((wide) => "-".repeat(wide + 2)).join("+"),
   ];
   for (const row of cells) {

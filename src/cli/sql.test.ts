@@ -32,7 +32,7 @@ Deno.test("a table is aligned, numbers flush right, NULL empty, long values over
   assert.equal(
     table,
     [
-      " id | name",
+      " id | name  ",
       "----+-------",
       "  1 | a",
       " 12 |",

@@ -81,8 +81,8 @@ async function exchange(
 ): Promise<Response> {
   // Open routes tell whether the node is well: they must answer while it is full.
   const counted = route.access !== "open";
-  if (counted) deps.inFlight.enter();
   const client = new LazyAbort(request);
+  if (counted) deps.inFlight.enter(client);
   deps.clients.add(client, arrivedAt);
   try {
     return await route.handle({
@@ -100,7 +100,7 @@ async function exchange(
     });
   } finally {
     deps.clients.delete(client);
-    if (counted) deps.inFlight.leave();
+    if (counted) deps.inFlight.leave(client);
   }
 }
 

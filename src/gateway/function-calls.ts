@@ -50,19 +50,20 @@ export async function callFunction(
   let started: StartedCall | undefined;
   /** Whether somebody else will say when the request is over. */
   let lasting = false;
+  let pending: IncomingBody | undefined;
   try {
     const names = functionNamesOf(target.path);
     const known = deps.lookup.find(names) ?? await deps.lookup.resolve(names);
     const { version, caller } = authorizeCall(known, headers, names);
-    deps.inFlight.enter();
+    deps.inFlight.enter(abort);
     const executionId = uuidV7();
     const requestId = headers.requestId ?? executionId;
     started = { executionId, requestId, caller, invokedAt: arrivedAt };
     const method = request.method;
     headers.forFunction.push(["x-request-id", requestId]);
 
-    const pending = hasBody(method, headers) ? incoming(request, headers, abort, deps) : null;
-    const body = pending === null ? null : await pending.body;
+    if (hasBody(method, headers)) pending = new IncomingBody(request, headers, abort, deps);
+    const body = pending === undefined ? null : await pending.body;
     const call = new InboundCall(
       executionId,
       caller,
@@ -73,34 +74,34 @@ export async function callFunction(
       body,
       abort,
     );
-    if (pending !== null) started.invokedAt = performance.now();
+    if (pending !== undefined) started.invokedAt = performance.now();
     deps.clients.add(abort, started.invokedAt);
     const invocation = deps.invoker.invoke(version, call);
-    const reply = pending !== null && body instanceof ReadableStream
-      ? await unlessFailed(invocation, pending.failed)
+    const reply = pending !== undefined && body instanceof ReadableStream
+      ? await pending.unlessFailed(invocation)
       : await invocation;
     deps.clients.delete(abort);
 
     if (reply.webSocket !== null) {
       const { response, ended } = deps.webSockets.accept(request, reply.webSocket, version);
       lasting = true;
-      ended.then(() => deps.inFlight.leave());
+      ended.then(() => deps.inFlight.leave(abort));
       return response;
     }
     const totalMs = performance.now() - arrivedAt;
     const response = toResponse(reply, { method, executionId, requestId, totalMs });
     if (reply.body instanceof ReadableStream) {
       lasting = true;
-      const leave = () => deps.inFlight.leave();
+      const leave = () => deps.inFlight.leave(abort);
       inbound.info.completed.then(leave, leave);
     }
     return response;
   } catch (thrown) {
     if (started === undefined) return fail(thrown);
     deps.clients.delete(abort);
-    return callFailed(thrown, started, abort, inbound, deps.log);
+    return callFailed(pending?.failure ?? thrown, started, abort, inbound, deps.log);
   } finally {
-    if (started !== undefined && !lasting) deps.inFlight.leave();
+    if (started !== undefined && !lasting) deps.inFlight.leave(abort);
   }
 }
 
@@ -129,39 +130,39 @@ function callFailed(
   ]);
 }
 
-interface IncomingBody {
+/** A body on its way in, which may fail while the function works on it. */
+class IncomingBody {
   readonly body: RequestBody | Promise<Uint8Array>;
-  /** Rejects when a streamed body breaks off or grows too large. */
-  readonly failed: Promise<never>;
-}
+  /** Set when a streamed body broke off or grew too large. */
+  failure: OrlaError | undefined;
+  #onFailure: (error: OrlaError) => void = () => {};
 
-function incoming(
-  request: Request,
-  headers: InboundHeaders,
-  abort: LazyAbort,
-  { limits, idle }: FunctionCallDeps,
-): IncomingBody {
-  const { promise: failed, reject } = Promise.withResolvers<never>();
-  // After the reply's head nobody waits for it any more.
-  failed.catch(() => {});
-  const onFailure = (error: OrlaError) => {
-    abort.abort(error);
-    reject(error);
-  };
-  return { body: readBody(request, headers, { limits, idle, onFailure }), failed };
-}
+  constructor(
+    request: Request,
+    headers: InboundHeaders,
+    abort: LazyAbort,
+    { limits, idle }: FunctionCallDeps,
+  ) {
+    const onFailure = (error: OrlaError) => {
+      this.failure = error;
+      abort.abort(error);
+      this.#onFailure(error);
+    };
+    this.body = readBody(request, headers, { limits, idle, onFailure });
+  }
 
-/**
- * The reply, unless the request's body fails first: then the function has been cancelled, and the
- * client hears of its own mistake instead of what the function made of it.
- */
-function unlessFailed(invocation: Promise<HttpReply>, failed: Promise<never>): Promise<HttpReply> {
-  return new Promise((resolve, reject) => {
-    let over = false;
-    failed.catch((error) => {
-      over = true;
-      reject(error);
+  /**
+   * The reply, unless the body fails first: then the function has been cancelled, and the client hears
+   * of its own mistake instead of what the function made of it.
+   */
+  unlessFailed(invocation: Promise<HttpReply>): Promise<HttpReply> {
+    return new Promise((resolve, reject) => {
+      this.#onFailure = reject;
+      invocation.then(
+        (reply) => this.failure === undefined ? resolve(reply) : discard(reply),
+        reject,
+      );
+      if (this.failure !== undefined) reject(this.failure);
     });
-    invocation.then((reply) => over ? discard(reply) : resolve(reply), reject);
-  });
+  }
 }

@@ -102,6 +102,23 @@ Deno.test("HEAD has the head of the answer and no body", async () => {
   assert.equal(body, "");
 });
 
+Deno.test("HEAD tells no length that the function did not tell", async () => {
+  const silent: TestFunction = { name: "silent", http: () => ({}) };
+  const telling: TestFunction = {
+    name: "telling",
+    http: () => ({ headers: [["content-length", "7"]] }),
+  };
+  await using gateway = testGateway([silent, telling]);
+  const length = async (name: string) => {
+    const url = `${gateway.url}/functions/v1/${name}`;
+    const response = await fetch(url, { method: "HEAD", headers: bearer });
+    assert.equal(await response.text(), "");
+    return response.headers.get("content-length");
+  };
+  assert.equal(await length("silent"), null);
+  assert.equal(await length("telling"), "7");
+});
+
 Deno.test("a name is looked for in the default namespace first, then as namespace/name", async () => {
   const say = (name: string, namespace: string): TestFunction => ({
     name,

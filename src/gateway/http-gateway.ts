@@ -50,8 +50,9 @@ export interface HttpGateway extends AsyncDisposable {
 }
 
 /**
- * After the last answer, time for slow readers to take it. Connections whose client neither sends
- * the rest of its request nor hangs up would otherwise hold a stop for ever.
+ * After the last answer, time for slow readers to take it. A client that got its answer before it had
+ * sent its whole body, and then neither sends nor hangs up, would hold a stop for ever: Deno offers no
+ * way to cut connections once a graceful shutdown has begun. They end with the process.
  */
 const LINGER_MS = 2_000;
 
@@ -75,8 +76,7 @@ export function startHttpGateway(options: HttpGatewayOptions): HttpGateway {
     webSockets,
   };
 
-  const cut = new AbortController();
-  const server = listen(options, cut.signal, (request, info) => respond(request, info, deps));
+  const server = listen(options, (request, info) => respond(request, info, deps));
   const port = server.addr.port;
   let stopped: Promise<void> | undefined;
   const stop = () => stopped ??= drain();
@@ -86,10 +86,12 @@ export function startHttpGateway(options: HttpGatewayOptions): HttpGateway {
     const finished = server.shutdown();
     const calls = Promise.all([webSockets.closeAll(), inFlight.none()]);
     if (!await within(limits.drainTimeoutMs, calls)) {
-      options.log.warn("Requests in flight were cut", { count: inFlight.count });
+      options.log.warn("Requests in flight are cut", { count: inFlight.count });
+      inFlight.abortAll(new OrlaError("unavailable", "This node is stopping."));
     }
-    if (!await within(LINGER_MS, finished)) cut.abort();
-    await Promise.all([finished, server.finished]);
+    if (!await within(LINGER_MS, finished)) {
+      options.log.warn("Connections are left open whose clients never finished their request");
+    }
     clients[Symbol.dispose]();
     idle[Symbol.dispose]();
   }
@@ -108,10 +110,9 @@ export function startHttpGateway(options: HttpGatewayOptions): HttpGateway {
 
 function listen(
   { host, port, tls, log }: HttpGatewayOptions,
-  signal: AbortSignal,
   handler: Deno.ServeHandler<Deno.NetAddr>,
 ): Deno.HttpServer<Deno.NetAddr> {
-  const address = { hostname: host, port, signal, onListen: () => {}, onError: broken(log) };
+  const address = { hostname: host, port, onListen: () => {}, onError: broken(log) };
   try {
     return Deno.serve(tls === undefined ? address : { ...address, ...tls }, handler);
   } catch (cause) {

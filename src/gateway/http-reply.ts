@@ -36,7 +36,7 @@ const withheld = new Set([
  */
 export function toResponse(reply: HttpReply, context: ReplyContext): Response {
   try {
-    const body = bodyFor(reply);
+    const body = bodyFor(reply, context.method);
     const response = reply.status === 200
       ? new Response(body)
       : new Response(body, { status: reply.status });
@@ -62,14 +62,20 @@ export function discard(reply: HttpReply): void {
   if (reply.body instanceof ReadableStream) reply.body.cancel("not sent").catch(() => {});
 }
 
-/** Statuses that never carry a body; `Response` refuses one with them. */
-function bodyFor(reply: HttpReply): BodyInit | null {
-  if (reply.status === 204 || reply.status === 205 || reply.status === 304) {
+function bodyFor(reply: HttpReply, method: string): BodyInit | null {
+  if (isNullBodyStatus(reply.status)) {
     discard(reply);
     return null;
   }
+  // Without a body the server would say `content-length: 0`, which a GET might contradict.
+  if (reply.body === null && method === "HEAD") return new ReadableStream();
   // The cast narrows the buffer's kind only: frames are never read into shared memory.
   return reply.body as Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>> | null;
+}
+
+/** Statuses that never carry a body; `Response` refuses one with them. */
+function isNullBodyStatus(status: number): boolean {
+  return status === 204 || status === 205 || status === 304;
 }
 
 /** The server counts a whole body itself; a stream's length, or that of a HEAD, only the function knows. */

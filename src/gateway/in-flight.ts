@@ -1,9 +1,10 @@
-/** Counts requests being worked on: the cap under overload, and what a drain waits for. */
+/** The requests being worked on: the cap under overload, and what a drain waits for or cuts. */
 import { OrlaError } from "../base/errors.ts";
+import type { LazyAbort } from "./http-call.ts";
 
 export class InFlight {
   readonly #max: number;
-  #count = 0;
+  readonly #requests = new Set<LazyAbort>();
   #onNone: (() => void) | undefined;
 
   constructor(max: number) {
@@ -11,25 +12,29 @@ export class InFlight {
   }
 
   get count(): number {
-    return this.#count;
+    return this.#requests.size;
   }
 
-  /** Throws `overloaded` at the cap; otherwise the caller owes one {@link leave}. */
-  enter(): void {
-    if (this.#count >= this.#max) {
+  /** Throws `overloaded` at the cap. */
+  enter(request: LazyAbort): void {
+    if (this.#requests.size >= this.#max) {
       throw new OrlaError("overloaded", "This node is working on as many requests as it can hold.");
     }
-    this.#count++;
+    this.#requests.add(request);
   }
 
-  leave(): void {
-    this.#count--;
-    if (this.#count === 0) this.#onNone?.();
+  leave(request: LazyAbort): void {
+    this.#requests.delete(request);
+    if (this.#requests.size === 0) this.#onNone?.();
   }
 
   /** Resolves when nothing is in flight any more. */
   none(): Promise<void> {
-    if (this.#count === 0) return Promise.resolve();
+    if (this.#requests.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#onNone = resolve);
+  }
+
+  abortAll(reason: OrlaError): void {
+    for (const request of this.#requests) request.abort(reason);
   }
 }

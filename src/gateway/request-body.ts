@@ -124,7 +124,7 @@ function stoppedSending(limits: GatewayLimits): OrlaError {
 }
 
 function clientGone(cause: unknown): OrlaError {
-  return new OrlaError("cancelled", "The client went away while sending the request's body.", {
+  return new OrlaError("cancelled", "The request's body broke off.", {
     cause,
   });
 }

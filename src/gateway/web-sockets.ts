@@ -51,7 +51,9 @@ export class WebSockets {
 
 function upgrade(request: Request, protocol: string): Deno.WebSocketUpgrade {
   try {
-    return Deno.upgradeWebSocket(request, protocol === "" ? {} : { protocol });
+    return protocol === ""
+      ? Deno.upgradeWebSocket(request)
+      : Deno.upgradeWebSocket(withSpacedProtocols(request), { protocol });
   } catch (cause) {
     throw new OrlaError(
       "invalid_request",
@@ -59,4 +61,15 @@ function upgrade(request: Request, protocol: string): Deno.WebSocketUpgrade {
       { cause },
     );
   }
+}
+
+/**
+ * The request with its sub-protocols listed as `a, b`. `Deno.upgradeWebSocket` knows no other way of
+ * writing them, but `a,b` is as good (RFC 9110, section 5.6.1), and npm's `ws` sends that.
+ */
+function withSpacedProtocols(request: Request): Request {
+  const headers = new Headers(request.headers);
+  const listed = headers.get("sec-websocket-protocol") ?? "";
+  headers.set("sec-websocket-protocol", listed.split(",").map((name) => name.trim()).join(", "));
+  return Object.create(request, { headers: { value: headers } });
 }

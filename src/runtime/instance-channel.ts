@@ -1,4 +1,5 @@
 /** The socket of one instance: frames out through its outbox, frames in to a callback. */
+import { setImmediate } from "node:timers";
 import type { Frame } from "../protocol/frame.ts";
 import { FrameDecoder } from "../protocol/frame-decoder.ts";
 import { Outbox } from "../protocol/outbox.ts";
@@ -24,7 +25,7 @@ export class InstanceChannel {
     this.outbox = new Outbox(async (bytes) => {
       let sent = 0;
       while (sent < bytes.length) sent += await connection.write(bytes.subarray(sent));
-    });
+    }, setImmediate);
     this.closed = this.#read(events);
   }
 

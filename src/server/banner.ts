@@ -30,7 +30,7 @@ export function banner({ orla, config, workingDirectory, startMs }: BannerOption
     `  sandbox   ${sandboxLevel(about.sandbox)}`,
     "",
     `  psql ${get("sql")}`,
-    `  curl -H apikey:${get("anon-key")} ${state.http}/functions/v1/hello -d '{}'`,
+    `  curl -H apikey:${get("anon-key")} ${state.http}/functions/v1/hello`,
   ];
   if (about.hasNoFunctions) {
     lines.push(

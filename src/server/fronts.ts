@@ -1,20 +1,20 @@
 /** The two sides that clients see: HTTP and SQL. They stop together, so that neither takes new work. */
 import type { Logger } from "../base/log.ts";
 import { OrlaError } from "../base/errors.ts";
+import { apiRoutes } from "../api/routes.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Invoker } from "../functions/call.ts";
+import { CompilerThread } from "../functions/compiler-thread.ts";
 import { startHttpGateway } from "../gateway/http-gateway.ts";
 import { createKeyVerifier } from "../gateway/keys.ts";
-import { createRouteTable } from "../gateway/route-table.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import { startSqlGateway } from "../sqlgateway/gateway.ts";
-import { edgeTranslator } from "../sqlgateway/translate.ts";
+import { createTranslator } from "../sqlgateway/translate.ts";
 import type { Config } from "./config.ts";
 import type { Database } from "./database.ts";
 import type { Keys } from "./keys.ts";
 import { listening } from "./listen-error.ts";
 import { httpUrl, sqlUrl } from "./node-urls.ts";
-import { nodeRoutes } from "./node-routes.ts";
 
 export interface FrontsOptions {
   readonly config: Config;
@@ -24,6 +24,7 @@ export interface FrontsOptions {
   readonly catalog: Catalog;
   readonly invoker: Invoker;
   readonly metrics: Metrics;
+  readonly version: string;
   readonly onError: (thrown: unknown) => void;
 }
 
@@ -35,10 +36,11 @@ export interface Fronts extends AsyncDisposable {
 }
 
 export async function startFronts(options: FrontsOptions): Promise<Fronts> {
-  const { config, keys, log, database, catalog, invoker, metrics, onError } = options;
+  const { config, keys, log, database, catalog, invoker, metrics, version, onError } = options;
   const { host } = config;
   const tls = await readCertificate(config);
   await using started = new AsyncDisposableStack();
+  const compiler = started.use(new CompilerThread());
   const sql = started.use(
     await listening({ what: "SQL", host, port: config.sqlPort }, () =>
       startSqlGateway({
@@ -46,7 +48,7 @@ export async function startFronts(options: FrontsOptions): Promise<Fronts> {
         port: config.sqlPort,
         upstream: database.upstream,
         ...tls === null ? {} : { tls },
-        translator: edgeTranslator,
+        translator: createTranslator((input) => compiler.compile(input)),
         afterEdgeChange: () => catalog.sync(),
         limits: { drainTimeoutMs: config.drainTimeoutMs },
         onError,
@@ -61,27 +63,35 @@ export async function startFronts(options: FrontsOptions): Promise<Fronts> {
         directory: catalog,
         invoker,
         keys: createKeyVerifier(keys),
-        api: createRouteTable(nodeRoutes({
-          metrics,
-          metricsNeedKey: config.metricsAuth === "key",
-          notReady: () => catalog.isConnected ? null : "The database cannot be reached.",
-        })),
+        api: apiRoutes({
+          directory: catalog,
+          invoker,
+          version,
+          checks: [{
+            name: "database",
+            problem: () => catalog.isConnected ? null : "the database cannot be reached",
+          }],
+          metrics: () => metrics.text(),
+          metricsAccess: config.metricsAuth === "key" ? "service" : "open",
+        }),
         limits: { drainTimeoutMs: config.drainTimeoutMs },
         log,
       })),
   );
-  started.move();
   const listeners = {
     host,
     httpPort: http.port,
     sqlPort: sql.port,
     encrypted: tls !== null,
   };
+  const owned = started.move();
   return {
     http: httpUrl(listeners),
     sql: sqlUrl(listeners, database.url),
     async [Symbol.asyncDispose]() {
+      // Both at once, so that neither takes new work while the other drains; then the rest.
       await Promise.all([http[Symbol.asyncDispose](), sql[Symbol.asyncDispose]()]);
+      await owned.disposeAsync();
     },
   };
 }

@@ -118,7 +118,10 @@ export async function startOrla(
   );
   const { enforced } = runtime.stats();
   const fronts = started.use(
-    await startFronts({ config, keys, log, database, catalog, invoker: runtime, metrics, onError }),
+    await startFronts({
+      ...{ config, keys, log, database, catalog, metrics, version, onError },
+      invoker: runtime,
+    }),
   );
   // Last, so that SQL callers are sent here only when everything answers; withdrawn first.
   started.use(

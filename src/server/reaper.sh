@@ -18,9 +18,11 @@ directory=
 # A process id may belong to someone else by the time we kill it; its start time cannot.
 started() {
   if [ -r "/proc/$1/stat" ] && IFS= read -r line <"/proc/$1/stat"; then
-    # Field 22, counted behind the command's name, which may hold spaces and parentheses.
+    # Fields 3 and 22, counted behind the command's name, which may hold spaces and parentheses.
     set -- ${line##*") "}
     eval "result=\${20}"
+    # Where nobody collects orphans (a container without an init), the dead keep their number.
+    if [ "$1" = Z ]; then result=dead; fi
   else
     result=-
   fi

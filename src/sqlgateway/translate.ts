@@ -9,6 +9,7 @@ import { isDeepStrictEqual } from "node:util";
 import { OrlaError, toOrlaError } from "../base/errors.ts";
 import { type CompileInput, compileModule } from "../functions/compile.ts";
 import type { CompiledModule, Language } from "../functions/function.ts";
+import { parseLanguage } from "../functions/language.ts";
 import { parseAllOptions, parseOptions } from "../functions/options.ts";
 import type {
   AlterFunction,
@@ -31,25 +32,32 @@ type Command =
   | "rollback_function"
   | "raise_error";
 
-/** Those the design names and this release does not run. */
-const FUTURE_LANGUAGES: readonly string[] = ["python", "wasm"];
 const LANGUAGES: readonly Language[] = ["javascript", "typescript"];
 
-export const edgeTranslator: StatementTranslator = {
-  mayContainEdge,
-  translate: async (text, context) => {
-    try {
-      return await translateText(text, context);
-    } catch (thrown) {
-      // A syntax error anywhere keeps every statement of the text from running.
-      return { original: text, pieces: raise(text, thrown, 0) };
-    }
-  },
-};
+/** As `functions/` compiles: in place, or in a thread of its own. */
+export type CompileCode = (input: CompileInput) => CompiledModule | Promise<CompiledModule>;
+
+export function createTranslator(compile: CompileCode): StatementTranslator {
+  return {
+    mayContainEdge,
+    translate: async (text, context) => {
+      try {
+        return await translateText(text, context, compile);
+      } catch (thrown) {
+        // A syntax error anywhere keeps every statement of the text from running.
+        return { original: text, pieces: raise(text, thrown, 0) };
+      }
+    },
+  };
+}
+
+/** Compiles in place: for one client at a time. */
+export const edgeTranslator: StatementTranslator = createTranslator(compileModule);
 
 async function translateText(
   text: string,
   context: TranslationContext,
+  compile: CompileCode,
 ): Promise<Rewrite | null> {
   const { standardConformingStrings, refusal } = context;
   const statements = parseStatements(text, { standardConformingStrings });
@@ -61,21 +69,25 @@ async function translateText(
     const { start, end } = statement.span;
     if (refusal !== null) throw new OrlaError("not_supported", refusal, { position: start });
     pieces.push({ kind: "copied", text: text.slice(copied, start), from: copied });
-    pieces.push(...await translateStatement(text, statement));
+    pieces.push(...await translateStatement(text, statement, compile));
     copied = end;
   }
   pieces.push({ kind: "copied", text: text.slice(copied), from: copied });
   return { original: text, pieces };
 }
 
-async function translateStatement(text: string, statement: EdgeStatement): Promise<Piece[]> {
+async function translateStatement(
+  text: string,
+  statement: EdgeStatement,
+  compile: CompileCode,
+): Promise<Piece[]> {
   const place = (name: QualifiedName) => namePlace(text, name);
   try {
     switch (statement.kind) {
       case "create_function":
-        return call("create_function", await createDefinition(text, statement));
+        return call("create_function", await createDefinition(text, statement, compile));
       case "alter_function":
-        return call("alter_function", await alterDefinition(text, statement));
+        return call("alter_function", await alterDefinition(text, statement, compile));
       case "drop_function":
         return call("drop_function", {
           names: statement.names.map(place),
@@ -110,14 +122,18 @@ async function translateStatement(text: string, statement: EdgeStatement): Promi
   }
 }
 
-async function createDefinition(text: string, statement: CreateFunction): Promise<unknown> {
-  const language = knownLanguage(statement);
+async function createDefinition(
+  text: string,
+  statement: CreateFunction,
+  compile: CompileCode,
+): Promise<unknown> {
+  const language = requiredLanguage(statement);
   const options = parseAllOptions(statement.options);
   const code = requiredCode(statement);
   const { name, orReplace, parameters, returns } = statement;
   let module: CompiledModule;
   try {
-    module = await compileModule({ code: code.text, language, name: name.name, parameters });
+    module = await compile({ code: code.text, language, name: name.name, parameters });
   } catch (thrown) {
     throw placedInText(thrown, code);
   }
@@ -138,14 +154,18 @@ async function createDefinition(text: string, statement: CreateFunction): Promis
   };
 }
 
-async function alterDefinition(text: string, statement: AlterFunction): Promise<unknown> {
+async function alterDefinition(
+  text: string,
+  statement: AlterFunction,
+  compile: CompileCode,
+): Promise<unknown> {
   const { code } = statement;
   const definition = {
     ...namePlace(text, statement.name),
     options: parseOptions(statement.options),
   };
   if (code === null) return definition;
-  const modules = await compileForAll(text, code, statement.name.name);
+  const modules = await compileForAll(text, code, statement.name.name, compile);
   return { ...definition, code: code.text, modules };
 }
 
@@ -161,41 +181,29 @@ async function compileForAll(
   text: string,
   code: CodeNode,
   name: string,
+  compile: CompileCode,
 ): Promise<Record<string, unknown>> {
-  const compile = async (language: Language, parameters: CompileInput["parameters"]) => {
+  const compileAs = async (language: Language, parameters: CompileInput["parameters"]) => {
     try {
-      return await compileModule({ code: code.text, language, name, parameters });
+      return await compile({ code: code.text, language, name, parameters });
     } catch (thrown) {
       return { error: errorFields(text, placedInText(thrown, code), code.span.start) };
     }
   };
   const modules: Record<string, unknown> = {};
   for (const language of LANGUAGES) {
-    const without = await compile(language, null);
-    const withSome = await compile(language, SOME_PARAMETERS);
+    const without = await compileAs(language, null);
+    const withSome = await compileAs(language, SOME_PARAMETERS);
     modules[language] = without;
     if (!isDeepStrictEqual(without, withSome)) modules[`${language}WithParameters`] = withSome;
   }
   return modules;
 }
 
-function knownLanguage({ language, name }: CreateFunction): Language {
-  if (language === null) {
-    throw new OrlaError("syntax_error", "the function has no LANGUAGE", {
-      position: name.span.start,
-      hint: "Say LANGUAGE javascript or LANGUAGE typescript.",
-    });
-  }
-  const position = language.span.start;
-  const known = LANGUAGES.find((candidate) => candidate === language.name);
-  if (known !== undefined) return known;
-  if (FUTURE_LANGUAGES.includes(language.name)) {
-    throw new OrlaError("not_supported", `LANGUAGE ${language.name} is not supported yet`, {
-      position,
-    });
-  }
-  throw new OrlaError("invalid_option", `there is no language ${language.name}`, {
-    position,
+function requiredLanguage({ language, name }: CreateFunction): Language {
+  if (language !== null) return parseLanguage(language.name, language.span.start);
+  throw new OrlaError("syntax_error", "the function has no LANGUAGE", {
+    position: name.span.start,
     hint: "Say LANGUAGE javascript or LANGUAGE typescript.",
   });
 }

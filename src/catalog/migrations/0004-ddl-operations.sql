@@ -99,25 +99,24 @@ BEGIN
   RETURN edge.next_version(f, new, 'altered', caller);
 END $$;
 
+-- A new version equal to the old one: the history only grows, and a rollback can be rolled back.
 CREATE FUNCTION edge.ddl_rollback(request jsonb, path name[], caller name) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   f edge.functions := edge.locate_owned(request, path, caller);
-  old jsonb := edge.definition(f.current_version_id);
   target bigint;
 BEGIN
   SELECT v.version_id INTO target FROM edge.versions v
     WHERE v.function_id = f.function_id AND v.version = (request ->> 'version')::integer;
   IF target IS NULL THEN
     RAISE EXCEPTION 'edge function % has no version %', quote_ident(f.name), request ->> 'version'
-      USING ERRCODE = '42704', HINT = format('Existing versions: %s.', (
-        SELECT string_agg(v.version::text, ', ' ORDER BY v.version)
-        FROM edge.versions v WHERE v.function_id = f.function_id));
-  ELSIF target = f.current_version_id THEN
-    RAISE NOTICE 'edge function % is at version % already', quote_ident(f.name), request ->> 'version';
-    RETURN edge.reply(old, 'unchanged') || '{"statements": []}';
+      USING ERRCODE = '42704', DATATYPE = edge.at(request ->> 'versionPosition'),
+        HINT = format('Existing versions: %s.', (
+          SELECT string_agg(v.version::text, ', ' ORDER BY v.version)
+          FROM edge.versions v WHERE v.function_id = f.function_id));
   END IF;
-  RETURN edge.switch_version(f, old, target, 'rolled_back', caller);
+  RETURN edge.next_version(f, edge.definition(target) - '{functionId,versionId,version}'::text[],
+    'rolled_back', caller);
 END $$;
 
 -- Only finds the function and checks the right to drop it: the DROP is the caller's own.

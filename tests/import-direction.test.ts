@@ -1,0 +1,57 @@
+/** Who may import whom: the folders of `src/` keep to the architecture's direction. */
+import assert from "node:assert/strict";
+import { forbiddenImports, importCircles, importRules, readImports } from "./module-graph.ts";
+
+const source = new URL("../src/", import.meta.url);
+
+Deno.test("no module imports against the direction, and none in a circle", async () => {
+  const imports = await readImports(source);
+  assert.ok(imports.length > 200, `only ${imports.length} imports were found`);
+  assert.deepEqual(forbiddenImports(imports, importRules), []);
+  assert.deepEqual(importCircles(imports), []);
+});
+
+Deno.test("canary: a forbidden import, an unruled folder and a circle are found", () => {
+  const use = (from: string, to: string, typeOnly = false) => ({ from, to, typeOnly });
+  assert.deepEqual(
+    forbiddenImports([
+      use("base/a.ts", "base/b.ts"),
+      use("sql/a.ts", "base/a.ts"),
+      use("base/a.ts", "sql/a.ts", true),
+      use("new/a.ts", "base/a.ts"),
+    ], importRules),
+    ["base/a.ts imports sql/a.ts", "new/a.ts: folder new has no rule"],
+  );
+  assert.deepEqual(
+    importCircles([
+      use("a.ts", "b.ts"),
+      use("b.ts", "c.ts"),
+      use("c.ts", "b.ts"),
+      use("c.ts", "a.ts", true),
+    ]),
+    ["b.ts → c.ts → b.ts"],
+  );
+});
+
+Deno.test("canary: the graph of a real forbidden import is read from its file", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "orla-graph-" });
+  try {
+    const root = new URL(`file://${folder}/src/`);
+    await Deno.mkdir(new URL("base/", root), { recursive: true });
+    await Deno.mkdir(new URL("sql/", root));
+    await Deno.writeTextFile(new URL("../deno.json", root), "{}");
+    await Deno.writeTextFile(
+      new URL("base/a.ts", root),
+      'import type { T } from "../sql/b.ts";\nexport const a = (value: T) => value;\n',
+    );
+    await Deno.writeTextFile(
+      new URL("sql/b.ts", root),
+      'import { a } from "../base/a.ts";\nexport type T = 1;\nexport const b = a(1);\n',
+    );
+    const imports = await readImports(root);
+    assert.deepEqual(forbiddenImports(imports, importRules), ["base/a.ts imports sql/b.ts"]);
+    assert.deepEqual(importCircles(imports), []);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
