@@ -26,6 +26,8 @@ export interface TestPostgres extends AsyncDisposable {
 export interface TestPostgresOptions {
   /** Further `-c name=value` settings. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** With "trust" anyone may be anyone, which tests of the bare protocol like. */
+  readonly authentication?: "scram-sha-256" | "trust";
 }
 
 /** The unprivileged `nobody`: Postgres refuses to run as root. */
@@ -51,7 +53,8 @@ export async function startTestPostgres(options: TestPostgresOptions = {}): Prom
   const password = crypto.randomUUID();
   const data = join(directory, "data");
   try {
-    await initialise(join(native, "bin/initdb"), data, password, account);
+    const method = options.authentication ?? "scram-sha-256";
+    await initialise(join(native, "bin/initdb"), data, password, method, account);
   } catch (thrown) {
     await Deno.remove(directory, { recursive: true });
     throw thrown;
@@ -149,6 +152,7 @@ async function initialise(
   initdb: string,
   data: string,
   password: string,
+  method: string,
   account: { uid?: number; gid?: number },
 ): Promise<void> {
   const passwordFile = `${data}.password`;
@@ -156,7 +160,7 @@ async function initialise(
   if (account.uid !== undefined) await Deno.chown(passwordFile, account.uid, account.gid ?? null);
   const { success, stderr } = await new Deno.Command(initdb, {
     args: [
-      ...["-D", data, "-U", "postgres", "-A", "scram-sha-256", `--pwfile=${passwordFile}`, "-N"],
+      ...["-D", data, "-U", "postgres", "-A", method, `--pwfile=${passwordFile}`, "-N"],
       ...["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "-E", "UTF8"],
       "--wal-segsize=4",
     ],

@@ -19,7 +19,7 @@ import {
   startSqlGateway,
 } from "../src/sqlgateway/gateway.ts";
 import { edgeTranslator } from "../src/sqlgateway/translate.ts";
-import { startTestPostgres, type TestPostgres } from "./postgres.ts";
+import { startTestPostgres, type TestPostgres, type TestPostgresOptions } from "./postgres.ts";
 
 export interface SqlRig extends AsyncDisposable {
   readonly postgres: TestPostgres;
@@ -39,6 +39,7 @@ export interface SqlRigOptions {
   readonly gateway?: Partial<SqlGatewayOptions>;
   /** Where the callback endpoint listens; a unix socket in Postgres' directory by default. */
   readonly callback?: CallbackAddress;
+  readonly postgres?: TestPostgresOptions;
 }
 
 /** The trivial function body: arguments in, JSON out. */
@@ -60,7 +61,7 @@ async function build(stack: AsyncDisposableStack, options: SqlRigOptions): Promi
   const errors: unknown[] = [];
   const onError = (thrown: unknown) => void errors.push(thrown);
   const log = createLogger({ level: "error", format: "text", write: (line) => errors.push(line) });
-  const postgres = stack.use(await startTestPostgres());
+  const postgres = stack.use(await startTestPostgres(options.postgres));
   const owner = new pg.Client({ connectionString: postgres.url });
   await owner.connect();
   await migrate(owner, log);

@@ -8,6 +8,7 @@ import type { Call, Invoker, ReplyTo } from "../functions/call.ts";
 import type { ExecutionSink } from "../functions/execution.ts";
 import type { FunctionVersion } from "../functions/function.ts";
 import { BlankPool } from "./blank-pool.ts";
+import { writeBootstrap } from "./bootstrap-script.ts";
 import { type Clock, systemClock, type Timer } from "./clock.ts";
 import { FunctionPool } from "./function-pool.ts";
 import { Instance } from "./instance.ts";
@@ -83,8 +84,15 @@ const DEFAULTS = {
   drainTimeoutMs: 10_000,
 } as const;
 
-export function createRuntime(options: RuntimeOptions): Runtime {
-  return new Supervisor(options);
+export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
+  const entry = new URL("../sandbox/javascript/bootstrap.ts", import.meta.url);
+  const { denoPath, runtimeDir } = options;
+  const launcher = options.launcher ??
+    new DenoLauncher({
+      denoPath,
+      bootstrap: await writeBootstrap(entry, `${runtimeDir}/bootstrap`),
+    });
+  return new Supervisor({ ...DEFAULTS, clock: systemClock, ...options, launcher });
 }
 
 class Supervisor implements Runtime {
@@ -101,14 +109,8 @@ class Supervisor implements Runtime {
   #stopping = false;
   #allOver: (() => void) | undefined;
 
-  constructor(options: RuntimeOptions) {
-    const bootstrap = new URL("../sandbox/javascript/bootstrap.ts", import.meta.url).pathname;
-    this.#options = {
-      ...DEFAULTS,
-      clock: systemClock,
-      launcher: new DenoLauncher({ denoPath: options.denoPath, bootstrap }),
-      ...options,
-    };
+  constructor(options: Required<RuntimeOptions>) {
+    this.#options = options;
     const { clock, sink, idleTimeoutMs, queueLimit, queueTimeoutMs, log, poolSize } = this.#options;
     this.#blanks = new BlankPool({
       size: poolSize,

@@ -9,6 +9,7 @@ import type { Invoker } from "../functions/call.ts";
 import { errorResponse } from "../pgwire/backend.ts";
 import { ProtocolViolation } from "../pgwire/violation.ts";
 import { CallbackSession, type VersionSource } from "./callback-session.ts";
+import { acceptEach } from "./accept-each.ts";
 import { type Channel, closeQuietly, isClosedError, writeAll } from "./channel.ts";
 import { greet, type Greeting } from "./handshake.ts";
 import { cleartextCheck, scramCheck } from "./password-check.ts";
@@ -96,7 +97,11 @@ class Endpoint implements CallbackEndpoint {
     this.#limits = { ...defaultCallbackLimits, ...options.limits };
     this.#listener = listener;
     this.#isUnix = isUnix;
-    this.#accepting = this.#accept();
+    this.#accepting = acceptEach<Deno.TcpConn | Deno.UnixConn>(
+      listener,
+      (each) => this.#take(each),
+      options.onError,
+    );
   }
 
   get port(): number | null {
@@ -112,21 +117,12 @@ class Endpoint implements CallbackEndpoint {
     return this.#stopping ??= this.#stop();
   }
 
-  async #accept(): Promise<void> {
-    try {
-      for await (const connection of this.#listener) {
-        if (this.#running.size >= this.#limits.maxConnections) {
-          connection.close();
-          continue;
-        }
-        if ("setNoDelay" in connection) connection.setNoDelay(true);
-        const served = this.#serve(connection).catch(this.#options.onError);
-        this.#running.set(connection, served);
-        served.finally(() => this.#running.delete(connection));
-      }
-    } catch (thrown) {
-      if (!isClosedError(thrown)) this.#options.onError(thrown);
-    }
+  #take(connection: Deno.TcpConn | Deno.UnixConn): void {
+    if (this.#running.size >= this.#limits.maxConnections) return connection.close();
+    if ("setNoDelay" in connection) connection.setNoDelay(true);
+    const served = this.#serve(connection).catch(this.#options.onError);
+    this.#running.set(connection, served);
+    served.finally(() => this.#running.delete(connection));
   }
 
   async #serve(connection: Channel): Promise<void> {

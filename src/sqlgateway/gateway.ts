@@ -9,6 +9,7 @@
  */
 import { type ErrorReport, errorResponse } from "../pgwire/backend.ts";
 import { ProtocolViolation } from "../pgwire/violation.ts";
+import { acceptEach } from "./accept-each.ts";
 import { type Channel, closeQuietly, isClosedError, writeAll } from "./channel.ts";
 import { greet, type Greeting } from "./handshake.ts";
 import type { StatementTranslator } from "./request-stream.ts";
@@ -58,8 +59,6 @@ export interface SqlGateway extends AsyncDisposable {
 
 /** Connections beyond the maximum are answered with an error, up to this many at a time. */
 const MAX_REFUSALS = 100;
-/** After a failed accept, such as for want of file descriptors. */
-const ACCEPT_RETRY_MS = 100;
 
 const GOODBYE = fatal("57P01", "terminating connection: the SQL gateway is stopping");
 
@@ -88,8 +87,8 @@ class Gateway implements SqlGateway {
     this.#options = options;
     this.#limits = { ...defaultSqlGatewayLimits, ...options.limits };
     this.#listener = Deno.listen({ hostname: options.host, port: options.port });
-    this.#tls = options.tls === undefined ? null : new TlsTerminator(options.tls);
-    this.#accepting = this.#accept();
+    this.#tls = options.tls === undefined ? null : new TlsTerminator(options.tls, options.onError);
+    this.#accepting = acceptEach(this.#listener, (each) => this.#take(each), options.onError);
   }
 
   get port(): number {
@@ -104,19 +103,10 @@ class Gateway implements SqlGateway {
     return this.#stopping ??= this.#stop();
   }
 
-  async #accept(): Promise<void> {
-    while (this.#stopping === undefined) {
-      try {
-        const connection = await this.#listener.accept();
-        const served = this.#serve(connection).catch(this.#options.onError);
-        this.#connections.set(connection, served);
-        served.finally(() => this.#connections.delete(connection));
-      } catch (thrown) {
-        if (isClosedError(thrown)) return;
-        this.#options.onError(thrown);
-        await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
-      }
-    }
+  #take(connection: Deno.TcpConn): void {
+    const served = this.#serve(connection).catch(this.#options.onError);
+    this.#connections.set(connection, served);
+    served.finally(() => this.#connections.delete(connection));
   }
 
   async #serve(connection: Deno.TcpConn): Promise<void> {

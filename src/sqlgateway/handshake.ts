@@ -11,7 +11,7 @@ import {
   TLS_HANDSHAKE_BYTE,
 } from "../pgwire/startup.ts";
 import { ProtocolViolation } from "../pgwire/violation.ts";
-import { type Channel, writeAll } from "./channel.ts";
+import { type Channel, closeQuietly, writeAll } from "./channel.ts";
 
 /** Turns an accepted connection into an encrypted one. `received` was read from it already. */
 export type TlsUpgrade = (channel: Channel, received: Uint8Array) => Promise<Channel>;
@@ -34,6 +34,22 @@ const MAX_REQUESTS = 2;
  * @throws {ProtocolViolation}
  */
 export async function greet(accepted: Channel, tls: TlsUpgrade | null): Promise<Greeting | null> {
+  const upgraded: Channel[] = [];
+  let greeting: Greeting | null = null;
+  try {
+    greeting = await negotiate(accepted, tls, upgraded);
+  } finally {
+    // The caller knows of the accepted connection only.
+    if (greeting === null) upgraded.forEach(closeQuietly);
+  }
+  return greeting;
+}
+
+async function negotiate(
+  accepted: Channel,
+  tls: TlsUpgrade | null,
+  upgraded: Channel[],
+): Promise<Greeting | null> {
   let channel = accepted;
   let encrypted = false;
   let requests = 0;
@@ -44,6 +60,7 @@ export async function greet(accepted: Channel, tls: TlsUpgrade | null): Promise<
     if (read.kind === "tls") {
       if (tls === null) throw new ProtocolViolation("TLS is not configured");
       channel = await tls(channel, read.received);
+      upgraded.push(channel);
       encrypted = true;
       received = new Uint8Array(0);
       continue;
@@ -63,6 +80,7 @@ export async function greet(accepted: Channel, tls: TlsUpgrade | null): Promise<
     if (rest.length > 0) throw new ProtocolViolation("unencrypted data after the TLS request");
     await writeAll(channel, TLS_ACCEPTED);
     channel = await tls(channel, rest);
+    upgraded.push(channel);
     encrypted = true;
     received = new Uint8Array(0);
   }

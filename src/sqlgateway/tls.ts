@@ -6,6 +6,7 @@
  * by byte, to a new one there, and what the listener accepts is the decrypted channel. Any other
  * connection to that port is closed unread.
  */
+import { acceptEach } from "./accept-each.ts";
 import { type Channel, closeQuietly, isClosedError, writeAll } from "./channel.ts";
 
 export interface TlsCertificate {
@@ -22,13 +23,15 @@ const JOIN_BUFFER_BYTES = 16 * 1024;
 export class TlsTerminator implements AsyncDisposable {
   readonly #listener: Deno.TlsListener;
   /** Awaited by the local port of our own end. */
-  readonly #expected = new Map<number, (channel: Channel) => void>();
-  /** Accepted before our own end knew its port. */
-  readonly #early = new Map<number, Channel>();
+  readonly #expected = new Map<number, (channel: Deno.TlsConn) => void>();
+  /** Accepted before our own end knew its port, or a stranger's. */
+  readonly #early = new Map<number, Deno.TlsConn>();
+  /** Upgrades whose own end does not know its port yet. */
+  #connecting = 0;
   readonly #running = new Set<Promise<void>>();
   readonly #accepting: Promise<void>;
 
-  constructor(certificate: TlsCertificate) {
+  constructor(certificate: TlsCertificate, onError: (thrown: unknown) => void) {
     this.#listener = Deno.listenTls({
       hostname: "127.0.0.1",
       port: 0,
@@ -36,19 +39,28 @@ export class TlsTerminator implements AsyncDisposable {
       key: certificate.key,
       alpnProtocols: [ALPN_PROTOCOL],
     });
-    this.#accepting = this.#accept();
+    this.#accepting = acceptEach(this.#listener, (each) => this.#take(each), onError);
   }
 
+  /** Throws `ConnectionAborted` when the client does not agree; its connection is closed then. */
   async upgrade(encrypted: Channel, received: Uint8Array): Promise<Channel> {
-    const { port } = this.#listener.addr;
-    const inner = await Deno.connect({ hostname: "127.0.0.1", port });
-    inner.setNoDelay(true);
-    const decrypted = Promise.withResolvers<Channel>();
-    this.#expect(inner.localAddr.port, decrypted.resolve);
+    const decrypted = Promise.withResolvers<Deno.TlsConn>();
+    const inner = await this.#connect(decrypted.resolve);
     const join = joinChannels(encrypted, inner, received);
     this.#running.add(join);
     join.finally(() => this.#running.delete(join));
-    return await decrypted.promise;
+    // The client may go away before the listener gets to see it.
+    const channel = await Promise.race([
+      decrypted.promise,
+      join.then(() => Promise.reject(new Deno.errors.ConnectionAborted("the client went away"))),
+    ]);
+    try {
+      await channel.handshake();
+    } catch (cause) {
+      closeQuietly(channel);
+      throw new Deno.errors.ConnectionAborted("the TLS handshake failed", { cause });
+    }
+    return channel;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -57,26 +69,37 @@ export class TlsTerminator implements AsyncDisposable {
     await Promise.all(this.#running);
   }
 
-  #expect(port: number, resolve: (channel: Channel) => void): void {
-    const early = this.#early.get(port);
-    this.#early.delete(port);
-    if (early !== undefined) resolve(early);
-    else this.#expected.set(port, resolve);
+  /** Our own end of a new connection to the listener, which hands the other end to `resolve`. */
+  async #connect(resolve: (channel: Deno.TlsConn) => void): Promise<Deno.TcpConn> {
+    this.#connecting++;
+    try {
+      const { port } = this.#listener.addr;
+      const inner = await Deno.connect({ hostname: "127.0.0.1", port });
+      inner.setNoDelay(true);
+      const early = this.#early.get(inner.localAddr.port);
+      this.#early.delete(inner.localAddr.port);
+      if (early !== undefined) resolve(early);
+      else this.#expected.set(inner.localAddr.port, resolve);
+      return inner;
+    } finally {
+      this.#connecting--;
+      this.#closeStrangers();
+    }
   }
 
-  async #accept(): Promise<void> {
-    try {
-      for await (const channel of this.#listener) {
-        const { port } = channel.remoteAddr;
-        const resolve = this.#expected.get(port);
-        this.#expected.delete(port);
-        if (resolve !== undefined) resolve(channel);
-        else this.#early.set(port, channel);
-      }
-    } catch (thrown) {
-      if (!isClosedError(thrown)) throw thrown;
-    }
+  #closeStrangers(): void {
+    if (this.#connecting > 0) return;
     for (const channel of this.#early.values()) closeQuietly(channel);
+    this.#early.clear();
+  }
+
+  #take(channel: Deno.TlsConn): void {
+    const { port } = channel.remoteAddr;
+    const resolve = this.#expected.get(port);
+    this.#expected.delete(port);
+    if (resolve !== undefined) return resolve(channel);
+    this.#early.set(port, channel);
+    this.#closeStrangers();
   }
 }
 

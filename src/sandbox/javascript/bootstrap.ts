@@ -13,6 +13,7 @@ import { Logger } from "./console.ts";
 import { installDenoEnv, installProcess } from "./environment.ts";
 import { harden } from "./harden.ts";
 import { Instance } from "./instance.ts";
+import { rehearse } from "./rehearsal.ts";
 import { installRegistrations } from "./registrations.ts";
 import { tighten } from "./tighten.ts";
 import { installUpgrade } from "./web-socket.ts";
@@ -26,8 +27,12 @@ const STARTED = "started";
 /** As much as one wake-up can take off the socket: a full window of body chunks for a few calls. */
 const READ_BYTES = 64 * 1024;
 
-const connection = await Deno.connect({ transport: "unix", path: SOCKET });
 const started = Deno.openSync(STARTED, { write: true });
+await rehearse(started);
+started.seekSync(0, Deno.SeekMode.Start);
+started.writeSync(new Uint8Array(4));
+
+const connection = await Deno.connect({ transport: "unix", path: SOCKET });
 Deno.permissions.revokeSync({ name: "write" });
 if (Deno.args[0] === "tightens") tighten();
 Deno.permissions.revokeSync({ name: "ffi" });
