@@ -79,17 +79,23 @@ function namesOf({ id, declarations }: Declaration): string[] {
   return declarations?.map((declaration) => declaration.id.name) ?? (id ? [id.name] : []);
 }
 
+const ENTRY = new URL("../sandbox/javascript/bootstrap.ts", import.meta.url);
+
 /**
- * Writes the bootstrap into a directory and returns the path of its main module, which has nothing
+ * Writes the bootstrap into a directory that every user may read, whatever the umask: instances may
+ * have users of their own. Returns the path of its main module, which has nothing
  * but an import of the script as text: a main module's own imports need no permission.
  */
-export async function writeBootstrap(entry: URL, directory: string): Promise<string> {
-  await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
-  await Deno.writeTextFile(`${directory}/bootstrap.txt`, linkScript(entry));
+export async function writeBootstrap(directory: string): Promise<string> {
+  const script = `${directory}/bootstrap.txt`;
   const main = `${directory}/main.js`;
+  await Deno.mkdir(directory, { recursive: true });
+  await Deno.writeTextFile(script, linkScript(ENTRY));
   await Deno.writeTextFile(
     main,
     'import script from "./bootstrap.txt" with { type: "text" };\nawait (0, eval)(script);\n',
   );
+  for (const path of [script, main]) await Deno.chmod(path, 0o644);
+  await Deno.chmod(directory, 0o755);
   return main;
 }

@@ -101,7 +101,7 @@ export async function startOrla(
 
   const metrics = new Metrics();
   const { launcher, report: { javascript: confinement } } = await choosing;
-  const runtime = started.use(createRuntime({
+  const runtime = started.use(await createRuntime({
     launcher,
     denoPath: Deno.execPath(),
     runtimeDir,

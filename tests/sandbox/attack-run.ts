@@ -5,7 +5,7 @@
  *     deno run -A tests/sandbox/attack-run.ts '{"arrangement": {…}, "network": "proxy"}'
  */
 import { fileURLToPath } from "node:url";
-import { writeBootstrapFiles } from "../../src/runtime/bootstrap-files.ts";
+import { typescriptToJavaScript } from "../../src/functions/compile-typescript.ts";
 import { denoRights, findDenoFiles } from "../../src/runtime/confinement/deno-files.ts";
 import type { FileRights, Network } from "../../src/runtime/confinement/launcher-messages.ts";
 import {
@@ -54,7 +54,12 @@ async function run(request: AttackRequest): Promise<AttackResult> {
 
   const denoPath = Deno.execPath();
   const denoFiles = await findDenoFiles(denoPath);
-  const bootstrap = await writeBootstrapFiles(`${runtimeDir}/bootstrap`);
+  const bootstrap = `${runtimeDir}/bootstrap`;
+  await Deno.mkdir(bootstrap);
+  const tighten = `${bootstrap}/tighten.js`;
+  const source = await read("../../src/sandbox/javascript/tighten.ts");
+  const { code } = typescriptToJavaScript({ name: "tighten", code: source }, tighten);
+  await Deno.writeTextFile(tighten, code);
   const net: Network = network === "proxy" ? { mode: "proxy", ports: [proxy] } : { mode: network };
 
   const start = async (name: string, program: Program): Promise<SpawnedProcess> => {
@@ -80,7 +85,7 @@ async function run(request: AttackRequest): Promise<AttackResult> {
     args: ["run", "--quiet", "--no-config", "--no-lock", "-A", "./code.js", ...args],
     rights(directory) {
       Deno.writeTextFileSync(`${directory}/code.js`, code);
-      return denoRights(denoFiles, { bootstrap: bootstrap.directory, directory }, net);
+      return denoRights(denoFiles, { bootstrap, directory }, net);
     },
   });
   const sibling = await start(
@@ -101,9 +106,7 @@ async function run(request: AttackRequest): Promise<AttackResult> {
     proxyPort: proxy,
     abstractName,
     openSocket,
-    tighten: arrangement.seccomp
-      ? `file://${bootstrap.directory}/sandbox/javascript/tighten.js`
-      : null,
+    tighten: arrangement.seccomp ? `file://${tighten}` : null,
   };
   stack.defer(() => Deno.remove(target.temporaryFile).catch(() => {}));
   const attacker = await start(

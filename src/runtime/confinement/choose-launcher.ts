@@ -2,7 +2,7 @@
  * Finds the strongest confinement that works here by trying it, and says what is missing. Nothing is
  * required: on a machine that offers nothing functions run with Deno's permissions alone.
  */
-import { writeBootstrapFiles } from "../bootstrap-files.ts";
+import { writeBootstrap } from "../bootstrap-script.ts";
 import { DenoLauncher, type Launcher } from "../launcher.ts";
 import { ConfinedLauncher, type ConfinedLauncherOptions } from "./confined-launcher.ts";
 import { findDenoFiles } from "./deno-files.ts";
@@ -42,9 +42,9 @@ const TRIAL_TIMEOUT_MS = 10_000;
 
 export async function chooseLauncher(options: ChooseLauncherOptions): Promise<ChosenLauncher> {
   const { denoPath, runtimeDir, log, uids = DEFAULT_UIDS, cgroups = false } = options;
-  const bootstrap = await writeBootstrapFiles(`${runtimeDir}/bootstrap`);
+  const bootstrap = await writeBootstrap(`${runtimeDir}/bootstrap`);
   const plain = (report: SandboxReport): ChosenLauncher => ({
-    launcher: new DenoLauncher({ denoPath, bootstrap: bootstrap.main }),
+    launcher: new DenoLauncher({ denoPath, bootstrap }),
     report,
     [Symbol.asyncDispose]: () => Promise.resolve(),
   });
@@ -128,7 +128,7 @@ async function tryOut(
   try {
     const main = `${directory}/trial.js`;
     await Deno.writeTextFile(main, `console.log("it works");`, { mode: 0o644 });
-    const trial = new ConfinedLauncher({ ...options, bootstrap: { ...options.bootstrap, main } });
+    const trial = new ConfinedLauncher({ ...options, bootstrap: main });
     const process = await trial.launch({ directory, onLine: (_, line) => void words.push(line) });
     timer = setTimeout(() => process.kill(), TRIAL_TIMEOUT_MS);
     const { code, signal } = await process.exited;

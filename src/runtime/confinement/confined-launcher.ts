@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import {
   DENO_ENVIRONMENT,
   denoArguments,
@@ -6,7 +7,6 @@ import {
   type LaunchRequest,
   withLastWords,
 } from "../launcher.ts";
-import type { BootstrapFiles } from "../bootstrap-files.ts";
 import { MAX_FILE_BYTES, MAX_OPEN_FILES } from "../limits.ts";
 import { type DenoFiles, denoRights } from "./deno-files.ts";
 import type { Confinement, Network } from "./launcher-messages.ts";
@@ -24,7 +24,8 @@ export interface ConfinedLauncherOptions {
   readonly launcher: LauncherProcess;
   readonly denoPath: string;
   readonly denoFiles: DenoFiles;
-  readonly bootstrap: BootstrapFiles;
+  /** The main module, alone with what it imports in a directory that everybody may read. */
+  readonly bootstrap: string;
   readonly network: Network;
   readonly ownUser: boolean;
   readonly confine: Confinement;
@@ -43,7 +44,7 @@ export class ConfinedLauncher implements Launcher {
     const tightens = confine.seccomp ? "tightens" : "stays";
     const process = await launcher.spawn({
       program: denoPath,
-      argv: [denoPath, ...denoArguments(bootstrap.main, directory, tightens)],
+      argv: [denoPath, ...denoArguments(bootstrap, directory, tightens)],
       env: DENO_ENVIRONMENT,
       directory,
       ownUser,
@@ -53,7 +54,7 @@ export class ConfinedLauncher implements Launcher {
         threads: MAX_THREADS,
         memoryBytes: null,
       },
-      files: denoRights(denoFiles, { bootstrap: bootstrap.directory, directory }, network),
+      files: denoRights(denoFiles, { bootstrap: dirname(bootstrap), directory }, network),
       network,
       confine,
     });

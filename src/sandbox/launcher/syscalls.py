@@ -13,7 +13,7 @@ LAST_KNOWN = 462
 # Numbers between the machine's own and those all machines share (424 on). x86 puts its odd ones there.
 UNASSIGNED = {"x86_64": (335, 423), "aarch64": (295, 423)}
 
-_TABLE = (
+TABLE = (
     # Looking into or steering other processes.
     ("ptrace", "deny", 101, 117),
     ("process_vm_readv", "deny", 310, 270),
@@ -205,9 +205,9 @@ _TABLE = (
 )
 
 _COLUMN = {"x86_64": 2, "aarch64": 3}.get(MACHINE, 2)
-_numbers = {row[0]: row[_COLUMN] for row in _TABLE}
+_numbers = {row[0]: row[_COLUMN] for row in TABLE}
 
-DENIED = {row[0]: row[1] for row in _TABLE if row[1] != "inspect"}
+DENIED = {row[0]: row[1] for row in TABLE if row[1] != "inspect"}
 
 
 def number(name):
