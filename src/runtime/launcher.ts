@@ -54,17 +54,11 @@ const DENIED_NETWORKS = [
 /** A path that can be neither read nor made: Deno would share storage between instances there. */
 const NO_DIRECTORY = "/dev/null/none";
 
-/**
- * What each JavaScript instance may do as Deno enforces it, and the settings that keep it small.
- * One that *tightens* forbids itself further system calls once it is connected.
- */
+/** What each JavaScript instance may do as Deno enforces it, and the settings that keep it small. */
 export function denoArguments(
   bootstrap: string,
   directory: string,
-  tightens: "tightens" | "stays",
 ): string[] {
-  // It gives this permission back before it hears of any function.
-  const ffi = tightens === "tightens" ? ["--allow-ffi"] : [];
   return [
     "run",
     "--quiet",
@@ -81,9 +75,7 @@ export function denoArguments(
     `--allow-write=${directory}`,
     "--allow-net",
     `--deny-net=${DENIED_NETWORKS.join()}`,
-    ...ffi,
     bootstrap,
-    tightens,
   ];
 }
 
@@ -105,7 +97,7 @@ export class DenoLauncher implements Launcher {
 
   launch({ directory, onLine }: LaunchRequest): Promise<InstanceProcess> {
     const process = new Deno.Command(this.#options.denoPath, {
-      args: denoArguments(this.#options.bootstrap, directory, "stays"),
+      args: denoArguments(this.#options.bootstrap, directory),
       cwd: directory,
       clearEnv: true,
       env: DENO_ENVIRONMENT,

@@ -5,7 +5,6 @@
  *     deno run -A tests/sandbox/attack-run.ts '{"arrangement": {…}, "network": "proxy"}'
  */
 import { fileURLToPath } from "node:url";
-import { typescriptToJavaScript } from "../../src/functions/compile-typescript.ts";
 import { denoRights, findDenoFiles } from "../../src/runtime/confinement/deno-files.ts";
 import type { FileRights, Network } from "../../src/runtime/confinement/launcher-messages.ts";
 import {
@@ -54,12 +53,6 @@ async function run(request: AttackRequest): Promise<AttackResult> {
 
   const denoPath = Deno.execPath();
   const denoFiles = await findDenoFiles(denoPath);
-  const bootstrap = `${runtimeDir}/bootstrap`;
-  await Deno.mkdir(bootstrap);
-  const tighten = `${bootstrap}/tighten.js`;
-  const source = await read("../../src/sandbox/javascript/tighten.ts");
-  const { code } = typescriptToJavaScript({ name: "tighten", code: source }, tighten);
-  await Deno.writeTextFile(tighten, code);
   const net: Network = network === "proxy" ? { mode: "proxy", ports: [proxy] } : { mode: network };
 
   const start = async (name: string, program: Program): Promise<SpawnedProcess> => {
@@ -68,6 +61,7 @@ async function run(request: AttackRequest): Promise<AttackResult> {
     for (const file of ["started", "secret", "removable", "renamable"]) {
       await Deno.writeTextFile(`${directory}/${file}`, "1234", { mode: 0o600 });
     }
+    stack.use(Deno.listen({ transport: "unix", path: `${directory}/socket` }));
     return await launcher.spawn({
       program: program.path,
       argv: [program.path, ...program.args],
@@ -85,7 +79,7 @@ async function run(request: AttackRequest): Promise<AttackResult> {
     args: ["run", "--quiet", "--no-config", "--no-lock", "-A", "./code.js", ...args],
     rights(directory) {
       Deno.writeTextFileSync(`${directory}/code.js`, code);
-      return denoRights(denoFiles, { bootstrap, directory }, net);
+      return denoRights(denoFiles, { bootstrap: directory, directory }, net);
     },
   });
   const sibling = await start(
@@ -106,7 +100,6 @@ async function run(request: AttackRequest): Promise<AttackResult> {
     proxyPort: proxy,
     abstractName,
     openSocket,
-    tighten: arrangement.seccomp ? `file://${tighten}` : null,
   };
   stack.defer(() => Deno.remove(target.temporaryFile).catch(() => {}));
   const attacker = await start(

@@ -38,7 +38,7 @@ const libc = Deno.dlopen("libc.so.6", {
   },
 });
 // As an instance does before it hears of a function.
-if (target.tighten !== null) (await import(target.tighten)).tighten();
+await Deno.connect({ transport: "unix", path: "socket" });
 
 const kept = [];
 /** Text, bytes and arrays become pointers that live as long as this program. */

@@ -41,10 +41,9 @@ export class ConfinedLauncher implements Launcher {
 
   async launch({ directory, onLine }: LaunchRequest): Promise<InstanceProcess> {
     const { launcher, denoPath, denoFiles, bootstrap, network, ownUser, confine } = this.#options;
-    const tightens = confine.seccomp ? "tightens" : "stays";
     const process = await launcher.spawn({
       program: denoPath,
-      argv: [denoPath, ...denoArguments(bootstrap, directory, tightens)],
+      argv: [denoPath, ...denoArguments(bootstrap, directory)],
       env: DENO_ENVIRONMENT,
       directory,
       ownUser,

@@ -61,6 +61,8 @@ const findings = z.object({
   machine: finding,
   noNewPrivileges: finding,
   seccomp: finding,
+  /** Whether the launcher can be asked about a system call. */
+  seccompListener: finding,
   landlock: finding,
   landlockAbi: z.number(),
   ownUser: finding,

@@ -72,6 +72,13 @@ function protectionsOf(findings: Findings, used: Arrangement): Protection[] {
     },
     {
       level: 1,
+      what: "no unix socket but its channel can be made, no program but its own executed (seccomp)",
+      holds: used.seccomp && findings.seccompListener === null,
+      why: findings.seccompListener ?? "the filter is missing",
+      remedy: "let no container manager above listen to seccomp notifications",
+    },
+    {
+      level: 1,
       what: "files other than its own cannot be opened (Landlock)",
       holds: abi >= 1,
       why: findings.landlock ?? "it is switched off",

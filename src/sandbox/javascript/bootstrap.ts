@@ -15,7 +15,7 @@ import { harden } from "./harden.ts";
 import { Instance } from "./instance.ts";
 import { rehearse } from "./rehearsal.ts";
 import { installRegistrations } from "./registrations.ts";
-import { tighten } from "./tighten.ts";
+import { installTimers } from "./timers.ts";
 import { installUpgrade } from "./web-socket.ts";
 import { Outbox } from "../../protocol/outbox.ts";
 import { uncurryThis, viewOf } from "../../protocol/primordials.ts";
@@ -34,8 +34,6 @@ started.writeSync(new Uint8Array(4));
 
 const connection = await Deno.connect({ transport: "unix", path: SOCKET });
 Deno.permissions.revokeSync({ name: "write" });
-if (Deno.args[0] === "tightens") tighten();
-Deno.permissions.revokeSync({ name: "ffi" });
 
 const read = uncurryThis(connection.read);
 const write = uncurryThis(connection.write);
@@ -58,6 +56,7 @@ const instance = new Instance({
 installDenoEnv();
 installRegistrations();
 installUpgrade();
+installTimers();
 logger.installConsole();
 harden();
 instance.watchUncaught();

@@ -8,6 +8,7 @@ import resource
 import signal
 import socket
 
+import gate
 import kernel
 import landlock
 import seccomp
@@ -28,8 +29,11 @@ class Prepared:
         self.env = kernel.text_array(["%s=%s" % item for item in request["env"].items()])
 
 
-def become(prepared, uid, cgroup):
-    """Never returns if all goes well. Raises OSError with the step that failed in its message."""
+def become(prepared, uid, cgroup, report):
+    """
+    Never returns if all goes well. Raises OSError with the step that failed in its message. `report`
+    is the socket over which the launcher gets what it has to answer for.
+    """
     request = prepared.request
     confine = request["confine"]
     step = "start a session"
@@ -75,13 +79,26 @@ def become(prepared, uid, cgroup):
             landlock.restrict(ruleset)
         if confine["seccomp"]:
             step = "install the system call filter"
-            seccomp.install(
-                seccomp.program(os.getpid(), program, request["network"], ipv6=request["ipv6"])
-            )
+            _install_filter(request, program, report)
         step = "execute %s" % request["program"]
         kernel.syscall("execveat", program, b"", prepared.argv, prepared.env, _AT_EMPTY_PATH)
     except OSError as error:
         raise OSError(error.errno, "cannot %s: %s" % (step, error)) from None
+
+
+def _install_filter(request, program, report):
+    def filter_with(unix_sockets):
+        return seccomp.program(
+            os.getpid(), program, request["network"], unix_sockets, request["ipv6"]
+        )
+
+    try:
+        listener = seccomp.install(filter_with("ask"), listen=True)
+    except OSError:
+        # Somebody above listens already, a container's manager perhaps. `probe.py` tells.
+        seccomp.install(filter_with("any"))
+    else:
+        gate.hand_over(listener, report)
 
 
 def _open_streams(path, launch_id):

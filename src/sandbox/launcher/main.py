@@ -26,18 +26,20 @@ import os
 import resource
 import select
 import signal
+import socket
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import cgroup  # noqa: E402
 import child  # noqa: E402
+import gate  # noqa: E402
 import kernel  # noqa: E402
 import landlock  # noqa: E402
 import probe  # noqa: E402
 
 READ_BYTES = 64 * 1024
-# A failed step's message; less than a pipe holds, so that the child never blocks on it.
+# A failed step's message; less than a socket holds, so that the child never blocks on it.
 MESSAGE_BYTES = 1024
 
 
@@ -47,8 +49,10 @@ class Child:
         self.pid = pid
         self.uid = uid
         self.group = group
-        # Read end of a pipe that exec closes, or that carries why it was not reached.
+        # A socket that exec closes, or that carries why it was not reached.
         self.outcome = outcome
+        self.message = b""
+        self.gate = None
         self.failed = False
         self.exit = None
 
@@ -66,7 +70,9 @@ class Launcher:
         self._leftovers = []
         self._input = b""
         self._poll = select.poll()
+        # By descriptor, those who may report on it.
         self._outcomes = {}
+        self._gates = {}
 
     def run(self):
         wake, wake_writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -88,6 +94,8 @@ class Launcher:
                     self._reap()
                 elif descriptor in self._outcomes:
                     self._learn_outcome(self._outcomes[descriptor])
+                elif descriptor in self._gates and not self._gates[descriptor].gate.answer():
+                    self._close_gate(self._gates[descriptor])
 
     def end(self):
         for pid in self._children:
@@ -143,7 +151,7 @@ class Launcher:
             if self._groups is not None:
                 group = self._groups.make("orla-%d-%d" % (os.getpid(), launch_id))
                 group.limit(request["limits"]["memoryBytes"], request["limits"]["threads"])
-            outcome, report = os.pipe2(os.O_CLOEXEC)
+            outcome, report = socket.socketpair()
             pid = os.fork()
         except OSError as error:
             if group is not None:
@@ -152,13 +160,14 @@ class Launcher:
             return
         if pid == 0:
             try:
-                child.become(prepared, uid, group)
+                child.become(prepared, uid, group, report)
             except BaseException as error:  # Whatever it was: a child must never return from here.
-                os.write(report, str(error).encode()[:MESSAGE_BYTES])
+                report.send(str(error).encode()[:MESSAGE_BYTES])
             finally:
                 os._exit(127)
-        os.close(report)
-        self._children[pid] = self._outcomes[outcome] = Child(launch_id, pid, uid, group, outcome)
+        report.close()
+        target = Child(launch_id, pid, uid, group, outcome)
+        self._children[pid] = self._outcomes[outcome.fileno()] = target
         self._poll.register(outcome, select.POLLIN)
 
     def _take_uid(self):
@@ -172,18 +181,34 @@ class Launcher:
         raise OSError(errno.EAGAIN, "every user id from %d to %d is in use" % (low, high))
 
     def _learn_outcome(self, target):
-        message = os.read(target.outcome, MESSAGE_BYTES)
+        report, opened = gate.receive(target.outcome, MESSAGE_BYTES)
+        if opened is not None:
+            target.gate = opened
+            self._gates[opened.descriptor] = target
+            self._poll.register(opened.descriptor, select.POLLIN)
+        target.message += report
+        if opened is not None or report:
+            return
+        del self._outcomes[target.outcome.fileno()]
         self._poll.unregister(target.outcome)
-        os.close(target.outcome)
-        del self._outcomes[target.outcome]
+        target.outcome.close()
         target.outcome = None
-        if message:
+        if target.message:
             target.failed = True
-            self._say(event="failed", id=target.launch_id, message=message.decode("utf-8", "replace"))
+            message = target.message.decode("utf-8", "replace")
+            self._say(event="failed", id=target.launch_id, message=message)
         else:
             self._say(event="launched", id=target.launch_id, pid=target.pid, uid=target.uid)
         if target.exit is not None:
             self._report_exit(target)
+
+    def _close_gate(self, target):
+        if target.gate is None:
+            return
+        del self._gates[target.gate.descriptor]
+        self._poll.unregister(target.gate.descriptor)
+        target.gate.close()
+        target.gate = None
 
     def _reap(self):
         self._leftovers = [group for group in self._leftovers if not group.remove()]
@@ -197,6 +222,7 @@ class Launcher:
             target = self._children.pop(pid, None)
             if target is None:
                 continue
+            self._close_gate(target)
             if target.group is not None and not target.group.remove():
                 self._leftovers.append(target.group)
             target.exit = status

@@ -22,6 +22,7 @@ def findings(uid):
         "machine": None if kernel.supported else "no system call table for %s" % kernel.MACHINE,
         "noNewPrivileges": _in_a_child(_no_new_privileges),
         "seccomp": _in_a_child(_seccomp),
+        "seccompListener": _in_a_child(_seccomp_listener),
         "landlock": _in_a_child(_landlock),
         "landlockAbi": landlock.abi(),
         "ownUser": _in_a_child(lambda: _own_user(uid)),
@@ -65,6 +66,11 @@ def _seccomp():
             return
         raise
     raise OSError("a filter was accepted, yet a socket it denies was opened")
+
+
+def _seccomp_listener():
+    _no_new_privileges()
+    seccomp.install(seccomp.program(os.getpid(), unix_sockets="ask"), listen=True)
 
 
 def _landlock():

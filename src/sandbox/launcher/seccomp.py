@@ -3,7 +3,8 @@ The system calls a function process may make, as a filter in classic BPF.
 
 It denies what is listed in `syscalls.py`, looks at the arguments of the few calls that are needed in
 one form and dangerous in another, and answers "no such call" to every number the list's author has
-not seen. A filter cannot follow pointers: paths and addresses are Landlock's part.
+not seen. A filter cannot follow pointers: paths and addresses are Landlock's part. Nor can it count;
+what a process may do once, and never again, it asks the launcher for (`gate.py`).
 https://www.kernel.org/doc/html/latest/userspace-api/seccomp_filter.html
 """
 import ctypes
@@ -27,6 +28,7 @@ def _argument(index):
 
 _LOAD, _JEQ, _JGE, _JSET, _AND, _RET = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
 ALLOW = 0x7FFF0000
+ASK = 0x7FC00000
 KILL = 0x80000000
 
 
@@ -103,7 +105,7 @@ _IOCTL_ALLOWED = {
 }
 
 
-def program(pid, exec_descriptor=None, network="direct", unix_sockets=True, ipv6=False):
+def program(pid, exec_descriptor=None, network="direct", unix_sockets="any", ipv6=False):
     """
     The filter's bytes.
 
@@ -111,7 +113,8 @@ def program(pid, exec_descriptor=None, network="direct", unix_sockets=True, ipv6
     exec_descriptor: the only file it may execute; None for none. RLIMIT_NOFILE must be that number,
       so that it can never be opened again.
     network: "none", "direct" or "proxy". Proxy leaves no UDP: names are resolved by the proxy.
-    unix_sockets: whether new ones may be made, as Landlock cannot tell which are connected to.
+    unix_sockets: "any", "none", or "ask" for those the launcher lets pass; then it is asked for the
+      execution too. Landlock cannot tell to whom one of them is connected.
     """
     p = Program()
     p.add(_LOAD, _ARCH)
@@ -125,8 +128,8 @@ def program(pid, exec_descriptor=None, network="direct", unix_sockets=True, ipv6
     p.add(_JGE, first, 0, 2)
     p.add(_JGE, last + 1, 1, 0)
     p.add(_RET, ABSENT)
-    _processes(p, pid, exec_descriptor)
-    _sockets(p, network, unix_sockets, ipv6)
+    _processes(p, pid, exec_descriptor, ASK if unix_sockets == "ask" else ALLOW)
+    _sockets(p, network, {"any": ALLOW, "ask": ASK, "none": None}[unix_sockets], ipv6)
     p.block("ioctl", _only_if_one_of(1, _IOCTL_ALLOWED.values(), _error(errno.ENOTTY)))
     p.block("prctl", _only_if_one_of(0, _PRCTL_ALLOWED.values(), _error(errno.EINVAL)))
     for name, answer in DENIED.items():
@@ -135,7 +138,7 @@ def program(pid, exec_descriptor=None, network="direct", unix_sockets=True, ipv6
     return p.bytes()
 
 
-def _processes(p, pid, exec_descriptor):
+def _processes(p, pid, exec_descriptor, execute):
     # Threads only. The C library falls back to clone when clone3, whose flags lie behind a pointer,
     # is absent.
     p.block("clone", [
@@ -154,15 +157,14 @@ def _processes(p, pid, exec_descriptor):
             (_LOAD, _argument(4)),
             (_JEQ, _AT_EMPTY_PATH, 1, 0),
             (_RET, DENY),
-            (_RET, ALLOW),
+            (_RET, execute),
         ])
     for name in ("kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo"):
         p.block(name, _only_if_one_of(0, [pid]))
     p.block("prlimit64", _only_if_one_of(0, [0, pid]))
 
 
-def _sockets(p, network, unix_sockets, ipv6):
-    families = [socket.AF_UNIX] if unix_sockets else []
+def _sockets(p, network, unix, ipv6):
     internet = []
     if network != "none":
         internet = [socket.AF_INET] + ([socket.AF_INET6] if ipv6 else [])
@@ -180,8 +182,8 @@ def _sockets(p, network, unix_sockets, ipv6):
     )
     of_netlink = _only_if_one_of(2, [0])  # NETLINK_ROUTE
     body = [(_LOAD, _argument(0))]
-    for family in families:
-        body += [(_JEQ, family, 0, 1), (_RET, ALLOW)]
+    if unix is not None:
+        body += [(_JEQ, socket.AF_UNIX, 0, 1), (_RET, unix)]
     for family in netlink:
         body += [(_JEQ, family, 0, len(of_netlink))] + of_netlink
     for family in internet:
@@ -208,10 +210,14 @@ def _sockets(p, network, unix_sockets, ipv6):
 
 
 _SET_MODE_FILTER = 1
+_NEW_LISTENER = 1 << 3
 
 
-def install(program_bytes):
-    """On the calling thread and what it executes. Needs no_new_privs."""
+def install(program_bytes, listen=False):
+    """
+    On the calling thread and what it executes. Needs no_new_privs. Returns the descriptor on which
+    what the filter asks is to be answered, if that was wanted.
+    """
     code = ctypes.create_string_buffer(program_bytes, len(program_bytes))
     header = struct.pack("<HxxxxxxQ", len(program_bytes) // 8, ctypes.addressof(code))
-    syscall("seccomp", _SET_MODE_FILTER, 0, header)
+    return syscall("seccomp", _SET_MODE_FILTER, _NEW_LISTENER if listen else 0, header)
