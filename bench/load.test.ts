@@ -17,7 +17,12 @@ Transfer/sec:      7.50MB
 `;
 
 Deno.test("wrk's report is read in milliseconds", () => {
-  assert.deepEqual(parseWrk(report), { p50Ms: 0.58, p99Ms: 1620, perSecond: 52940.12 });
+  assert.deepEqual(parseWrk(report), {
+    p50Ms: 0.58,
+    p99Ms: 1620,
+    perSecond: 52940.12,
+    requests: 106000,
+  });
 });
 
 Deno.test("a report with failures is refused", () => {

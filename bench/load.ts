@@ -19,6 +19,7 @@ export type LoadResult = {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly perSecond: number;
+  readonly requests: number;
 };
 
 export interface LoadGenerator {
@@ -69,8 +70,9 @@ export function parseWrk(report: string): LoadResult {
   };
   const [p50Ms, p99Ms] = [latency(50), latency(99)];
   const rate = /^Requests\/sec:\s+([\d.]+)$/m.exec(report)?.[1];
-  if (rate === undefined) throw new Error(`wrk printed no rate: ${report}`);
-  return { p50Ms, p99Ms, perSecond: Number(rate) };
+  const requests = /^\s+(\d+) requests in /m.exec(report)?.[1];
+  if (rate === undefined || requests === undefined) throw new Error(`wrk: no rate in ${report}`);
+  return { p50Ms, p99Ms, perSecond: Number(rate), requests: Number(requests) };
 }
 
 export async function runBuiltIn(endpoint: Endpoint, options: LoadOptions): Promise<LoadResult> {
@@ -92,5 +94,6 @@ export async function runBuiltIn(endpoint: Endpoint, options: LoadOptions): Prom
     p50Ms: percentile(latencies, 50),
     p99Ms: percentile(latencies, 99),
     perSecond: latencies.length / seconds,
+    requests: latencies.length,
   };
 }

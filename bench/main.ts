@@ -54,18 +54,26 @@ async function main(): Promise<void> {
       process.stderr.write(`${String(seconds).padStart(4)} s  ${message}\n`);
     },
   };
-  const machine = `${await describeMachine()} · load generator: ${load.name}`;
+  const described = await describeMachine();
+  const loadBefore = loadAverage();
   const reports: RowReport[] = [];
   for (const row of rows) {
     if (positionals.length > 0 && !positionals.includes(row.name)) continue;
     reports.push(await row.run(context));
   }
   const seconds = (performance.now() - startedAt) / 1000;
+  const machine =
+    `${described} · load generator: ${load.name} · load average before: ${loadBefore}`;
   process.stdout.write(
     values.json
       ? `${JSON.stringify({ machine, quick: values.quick, seconds, reports }, null, 2)}\n`
       : printReports(machine, seconds, reports),
   );
+}
+
+/** Over the last minute: what others do on the machine, when it is read before the run. */
+function loadAverage(): string {
+  return (Deno.loadavg()[0] ?? 0).toFixed(1);
 }
 
 function printReports(machine: string, seconds: number, reports: readonly RowReport[]): string {

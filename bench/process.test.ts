@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { Child, descendants, memoryOf, parseMemory, programBelow } from "./process.ts";
+import {
+  Child,
+  cpuSecondsOfTree,
+  descendants,
+  memoryOf,
+  parseCpuSeconds,
+  parseMemory,
+  programBelow,
+} from "./process.ts";
 
 Deno.test("a rollup is read in megabytes", () => {
   const rollup = [
@@ -12,6 +20,21 @@ Deno.test("a rollup is read in megabytes", () => {
   ].join("\n");
   assert.deepEqual(parseMemory(rollup), { pssMb: 10, privateMb: 6 });
   assert.throws(() => parseMemory("Rss: 1 kB"), /no Pss/);
+});
+
+Deno.test("processor time is read behind whatever name a program has", () => {
+  const stat = "42 (a b) c) S 1 42 42 0 -1 4194304 100 0 0 0 150 25 0 0 20 0 1 0 12345 0";
+  assert.equal(parseCpuSeconds(stat), 1.75);
+});
+
+Deno.test("processor time of a tree includes the children", async () => {
+  await using child = new Child({
+    command: "sh",
+    args: ["-c", "(i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo done; sleep 60) & wait"],
+  });
+  await child.line(/done\n/);
+  assert.ok(await cpuSecondsOfTree(child.pid) > 0);
+  for (const pid of await descendants(child.pid)) Deno.kill(pid, "SIGKILL");
 });
 
 Deno.test("a child is found by its line, measured, and gone after its scope", async () => {

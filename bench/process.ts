@@ -123,6 +123,26 @@ export async function memoryOfAll(pids: readonly number[]): Promise<Memory> {
   };
 }
 
+/** Clock ticks of `/proc/PID/stat`: the kernel's USER_HZ, the same on every Linux. */
+const ticksPerSecond = 100;
+
+/** Processor time of all threads so far: fields 14 and 15, user and system. */
+export function parseCpuSeconds(stat: string): number {
+  // The second field, the program's name in parentheses, may hold anything.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+}
+
+/** Processor time so far of `pid` and of all living processes below it. */
+export async function cpuSecondsOfTree(pid: number): Promise<number> {
+  const each = await Promise.all(
+    [pid, ...await descendants(pid)].map((one) =>
+      Deno.readTextFile(`/proc/${one}/stat`).then(parseCpuSeconds, () => 0)
+    ),
+  );
+  return each.reduce((sum, seconds) => sum + seconds, 0);
+}
+
 /** Living processes below `pid` whose executable has this file name. */
 export async function programBelow(pid: number, program: string): Promise<number[]> {
   const found = await Promise.all((await descendants(pid)).map(async (below) => {

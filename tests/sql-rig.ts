@@ -11,6 +11,7 @@ import type { FunctionVersion } from "../src/functions/function.ts";
 import {
   type CallbackAddress,
   type CallbackEndpoint,
+  type CallbackLimits,
   startCallbackEndpoint,
 } from "../src/sqlgateway/callback.ts";
 import {
@@ -39,6 +40,7 @@ export interface SqlRigOptions {
   readonly gateway?: Partial<SqlGatewayOptions>;
   /** Where the callback endpoint listens; a unix socket in Postgres' directory by default. */
   readonly callback?: CallbackAddress;
+  readonly callbackLimits?: Partial<CallbackLimits>;
   readonly postgres?: TestPostgresOptions;
 }
 
@@ -76,6 +78,7 @@ async function build(stack: AsyncDisposableStack, options: SqlRigOptions): Promi
       password: await catalog.callbackPassword(),
       invoker: payloadInvoker(options.answer ?? ((call) => call.input)),
       versions: catalog,
+      ...(options.callbackLimits && { limits: options.callbackLimits }),
       onError,
     }),
   );

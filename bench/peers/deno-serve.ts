@@ -7,17 +7,18 @@ export function startDenoServe(): Promise<WarmContender> {
   return startServer("bare Deno.serve", "deno-serve.ts");
 }
 
-export function startDenoWait(): Promise<WarmContender> {
-  return startServer("bare Deno.serve", "deno-wait.ts");
+export function startDenoWait(waitMs: number): Promise<WarmContender> {
+  return startServer("bare Deno.serve", "deno-wait.ts", String(waitMs));
 }
 
 async function startServer(
   name: string,
   program: string,
+  ...args: readonly string[]
 ): Promise<WarmContender> {
   const child = new Child({
     command: denoProgram,
-    args: ["run", "--quiet", "--no-config", "--allow-net", peerProgram(program)],
+    args: ["run", "--quiet", "--no-config", "--allow-net", peerProgram(program), ...args],
   });
   const [, port] = await child.line(/port (\d+)\n/);
   return {

@@ -8,7 +8,7 @@ export const startup: Row = {
   question: "How long does orla start take?",
   async run(context) {
     if (context.peersOnly) return { row: "startup", tables: [], goals: [] };
-    const [firsts, warms] = context.quick ? [1, 3] : [3, 10];
+    const [firsts, warms] = context.quick ? [1, 2] : [3, 10];
     const first: number[] = [];
     const warm: number[] = [];
     for (let round = 0; round < firsts; round++) {

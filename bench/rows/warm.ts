@@ -11,9 +11,15 @@ import { startDenoServe } from "../peers/deno-serve.ts";
 import { startNodeHttp } from "../peers/node-http.ts";
 import { startNodeWorkerPool } from "../peers/node-workers.ts";
 import { startWorkerd } from "../peers/workerd.ts";
+import { cpuSecondsOfTree } from "../process.ts";
 import type { Goal, Table } from "../report.ts";
 import { medians, takeTurns } from "../rounds.ts";
 import type { Row, RowContext } from "../row.ts";
+
+type WarmResult = LoadResult & {
+  /** Of all the contender's processes, for one request. */
+  readonly cpuMicros: number;
+};
 
 interface Level {
   readonly title: string;
@@ -59,27 +65,34 @@ async function measureLevel(
   context: RowContext,
   contenders: readonly WarmContender[],
   { title, connections }: Level,
-): Promise<Map<string, LoadResult>> {
-  const [rounds, seconds] = context.quick ? [1, 1] : [3, 4];
-  const turns = await takeTurns(rounds, contenders, (contender, round) => {
-    context.progress(`${title}: ${contender.name}, turn ${round + 1} of ${rounds}`);
-    return context.load.run(contender.endpoint, { connections, seconds });
+): Promise<Map<string, WarmResult>> {
+  const [rounds, seconds] = context.quick ? [1, 1] : [5, 3];
+  const turns = await takeTurns(rounds, contenders, async ({ name, pid, endpoint }, round) => {
+    context.progress(`${title}: ${name}, turn ${round + 1} of ${rounds}`);
+    const before = await cpuSecondsOfTree(pid);
+    const result = await context.load.run(endpoint, { connections, seconds });
+    const cpuMicros = (await cpuSecondsOfTree(pid) - before) * 1e6 / result.requests;
+    return { ...result, cpuMicros };
   });
   return new Map([...turns].map(([{ name }, results]) => [name, medians(results)]));
 }
 
-function tableOf({ title }: Level, results: ReadonlyMap<string, LoadResult>): Table {
+function tableOf(level: Level, results: ReadonlyMap<string, WarmResult>): Table {
   const roof = results.get("bare Deno.serve")?.perSecond;
   return {
-    title,
-    columns: ["p50 ms", "p99 ms", "requests/s", "of bare Deno.serve"],
-    lines: [...results].map(([contender, { p50Ms, p99Ms, perSecond }]) => ({
+    title: level.title,
+    columns: ["p50 ms", "p99 ms", "requests/s", "of bare Deno.serve", "CPU µs/request"],
+    lines: [...results].map(([contender, { p50Ms, p99Ms, perSecond, cpuMicros }]) => ({
       contender,
-      figures: [p50Ms, p99Ms, perSecond, roof === undefined ? null : perSecond / roof],
+      figures: [p50Ms, p99Ms, perSecond, roof === undefined ? null : perSecond / roof, cpuMicros],
     })),
-    notes: [],
+    notes: level.connections === 1 ? [cpuNote] : [],
   };
 }
+
+const cpuNote =
+  "CPU is the processor time of all the contender's processes (Orla: node, instance and Postgres); it " +
+  "depends far less on who else uses the machine than the other figures do.";
 
 function goalsOf(level: Level, orla: LoadResult): Goal[] {
   switch (level.connections) {

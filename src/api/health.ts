@@ -34,7 +34,7 @@ export function healthRoutes({ checks, metrics, metricsAccess }: HealthDeps): re
       access: "open",
       operation: probe("healthz", "Whether the process is alive", "It is."),
       handle: ({ requestId }) =>
-        jsonResponse('{"status":"ok"}', [NO_STORE, ["x-request-id", requestId]]),
+        jsonResponse('{"status":"ok"}', [...NO_STORE, "x-request-id", requestId]),
     },
     {
       method: "GET",
@@ -83,7 +83,7 @@ async function ready(
   );
   const reasons = Object.fromEntries(found.filter(([, problem]) => problem !== null));
   if (Object.keys(reasons).length === 0) {
-    return jsonResponse('{"status":"ready"}', [NO_STORE, ["x-request-id", requestId]]);
+    return jsonResponse('{"status":"ready"}', [...NO_STORE, "x-request-id", requestId]);
   }
   return new Response(
     JSON.stringify({

@@ -19,7 +19,7 @@ export function openApiRoute(others: readonly RouteDescription[], version: strin
   const document = JSON.stringify(describe([...others, description], version));
   return {
     ...description,
-    handle: ({ requestId }) => jsonResponse(document, [["x-request-id", requestId]]),
+    handle: ({ requestId }) => jsonResponse(document, ["x-request-id", requestId]),
   };
 }
 

@@ -5,8 +5,17 @@ import { type Orla, startOrla } from "../server/main.ts";
 import { type ExitCode, exitCodes } from "./exit-code.ts";
 import { print, printError } from "./terminal.ts";
 
-/** A closed terminal counts as being asked to stop. */
-const STOP_SIGNALS: readonly Deno.Signal[] = ["SIGTERM", "SIGINT", "SIGHUP"];
+/** A closed terminal counts as being asked to stop, unless `nohup` or the like says otherwise. */
+function stopSignals(): readonly Deno.Signal[] {
+  return isHangupIgnored() ? ["SIGTERM", "SIGINT"] : ["SIGTERM", "SIGINT", "SIGHUP"];
+}
+
+/** Listening would undo it. Only Linux tells; signal 1 is the mask's lowest bit. */
+function isHangupIgnored(): boolean {
+  if (Deno.build.os !== "linux") return false;
+  const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(Deno.readTextFileSync("/proc/self/status"))?.[1];
+  return mask !== undefined && (parseInt(mask.slice(-1), 16) & 1) === 1;
+}
 
 export async function start(
   flags: Readonly<Record<string, string>>,
@@ -42,14 +51,21 @@ async function abandon(starting: Promise<Orla>): Promise<ExitCode> {
   return exitCodes.ok;
 }
 
-/** The first signal resolves; the second ends the process, and the reaper does the rest. */
+/**
+ * A Ctrl-C under `npm start` arrives twice, from the terminal and from npm: this close together, two
+ * signals are one.
+ */
+const SAME_REQUEST_MS = 500;
+
+/** The first signal resolves; a later one ends the process, and the reaper does the rest. */
 function stopRequested(): Promise<void> {
   return new Promise((resolve) => {
-    let asked = false;
-    for (const signal of STOP_SIGNALS) {
+    let askedAt: number | undefined;
+    for (const signal of stopSignals()) {
       Deno.addSignalListener(signal, () => {
-        if (asked) Deno.exit(exitCodes.failed);
-        asked = true;
+        const now = performance.now();
+        if (askedAt !== undefined && now - askedAt > SAME_REQUEST_MS) Deno.exit(exitCodes.failed);
+        askedAt ??= now;
         resolve();
       });
     }

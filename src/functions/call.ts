@@ -5,6 +5,7 @@
  * *payload* call carries JSON arguments and answers with one JSON value. The instance bridges to
  * whichever style its code has.
  */
+import type { Cancellation } from "./cancellation.ts";
 import type { FunctionVersion } from "./function.ts";
 
 /** What caused the call; kept in `system.edge_function_executions.trigger`. */
@@ -25,11 +26,12 @@ interface CallBase {
   readonly caller: Caller;
   /** `performance.now()` when the call reached the platform. */
   readonly arrivedAt: number;
-  /** Aborted when the caller went away. */
-  readonly signal?: AbortSignal;
+  /** Cancelled when the caller goes away. */
+  readonly cancellation?: Cancellation;
 }
 
-export type HeaderList = ReadonlyArray<readonly [name: string, value: string]>;
+/** Names and values alternate, as they travel to the instance; repeated names are allowed. */
+export type HeaderList = readonly string[];
 
 export interface HttpCall extends CallBase {
   readonly kind: "http";

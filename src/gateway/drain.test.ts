@@ -61,10 +61,10 @@ Deno.test("a stop cuts calls after the drain's time-out", async () => {
   const entered = Promise.withResolvers<void>();
   const stuck: TestFunction = {
     name: "stuck",
-    http: ({ signal }) =>
+    http: ({ cancellation }) =>
       new Promise((_, reject) => {
         entered.resolve();
-        signal?.addEventListener("abort", () => reject(signal.reason));
+        cancellation?.onCancel(reject);
       }),
   };
   const gateway = testGateway([stuck], { limits: { drainTimeoutMs: 20 } });

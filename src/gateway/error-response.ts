@@ -1,6 +1,7 @@
 /** The one place where an error becomes an HTTP response: `{"error", "code"}` and what belongs to it. */
 import { errorMeanings, OrlaError, toOrlaError } from "../base/errors.ts";
 import type { HeaderList } from "../functions/call.ts";
+import { appendHeaders } from "./header-list.ts";
 
 export interface ErrorAudience {
   /** The caller holds the service key, and may see stacks and the causes of our own mistakes. */
@@ -27,7 +28,7 @@ export function errorResponse(
   if (error.code === "unauthorized") out.append("www-authenticate", "Bearer");
   const retryAfter = retryAfterSeconds(error);
   if (retryAfter !== undefined) out.append("retry-after", String(retryAfter));
-  for (const [name, value] of headers) out.append(name, value);
+  appendHeaders(out, headers);
   return response;
 }
 

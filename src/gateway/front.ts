@@ -9,7 +9,7 @@ import { errorResponse } from "./error-response.ts";
 import { callFunction, type FunctionCallDeps, type InboundRequest } from "./function-calls.ts";
 import { keyNeeded } from "./function-lookup.ts";
 import { FUNCTIONS_PREFIX } from "./function-path.ts";
-import { LazyAbort } from "./http-call.ts";
+import { ClientPresence } from "./http-call.ts";
 import { type InboundHeaders, readHeaders } from "./inbound-headers.ts";
 import type { KeyVerifier } from "./keys.ts";
 import { readBodyBytes } from "./request-body.ts";
@@ -62,7 +62,8 @@ async function useRoute(inbound: InboundRequest, deps: FrontDeps): Promise<Respo
       const requestId = headers.requestId ?? uuidV7();
       const audience = { service: headers.caller?.service === true, requestId };
       return errorResponse(methodNotAllowed(request.method, target.path), audience, [
-        ["allow", match.allow.join(", ")],
+        "allow",
+        match.allow.join(", "),
       ]);
     }
     case "route": {
@@ -81,7 +82,7 @@ async function exchange(
 ): Promise<Response> {
   // Open routes tell whether the node is well: they must answer while it is full.
   const counted = route.access !== "open";
-  const client = new LazyAbort(request);
+  const client = new ClientPresence(request);
   if (counted) deps.inFlight.enter(client);
   deps.clients.add(client, arrivedAt);
   try {
@@ -93,9 +94,7 @@ async function exchange(
       caller: headers.caller,
       requestId: headers.requestId ?? uuidV7(),
       arrivedAt,
-      get signal() {
-        return client.signal;
-      },
+      cancellation: client,
       readBody: () => readBodyBytes(request, headers, deps),
     });
   } finally {

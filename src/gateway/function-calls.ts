@@ -1,6 +1,11 @@
 /**
  * `ANY /functions/v1/{name}[/rest]`: a request handed to a function, and its answer to the client.
- * This is the path of the 30,000 requests a second; see `bench` numbers in http-gateway.ts.
+ *
+ * The function sees the URL the client used, prefix and name included, so that what it builds from it
+ * leads back to itself. OPTIONS is a method like any other: it reaches the function, and it needs a
+ * key where the function needs one.
+ *
+ * This is the path of the 30,000 requests a second; http-gateway.ts says what it costs.
  */
 import { type OrlaError, toOrlaError } from "../base/errors.ts";
 import { uuidV7 } from "../base/uuid.ts";
@@ -9,7 +14,7 @@ import type { Caller, HttpReply, Invoker } from "../functions/call.ts";
 import { errorResponse } from "./error-response.ts";
 import { authorizeCall, type FunctionLookup } from "./function-lookup.ts";
 import { functionNamesOf } from "./function-path.ts";
-import { InboundCall, LazyAbort } from "./http-call.ts";
+import { ClientPresence, InboundCall } from "./http-call.ts";
 import { discard, toResponse } from "./http-reply.ts";
 import type { InboundHeaders } from "./inbound-headers.ts";
 import type { InFlight } from "./in-flight.ts";
@@ -25,7 +30,7 @@ export interface FunctionCallDeps {
   readonly invoker: Invoker;
   readonly limits: GatewayLimits;
   readonly inFlight: InFlight;
-  readonly clients: Overdue<LazyAbort>;
+  readonly clients: Overdue<ClientPresence>;
   readonly idle: Overdue<BodyRead>;
   readonly webSockets: WebSockets;
   readonly log: Logger;
@@ -46,7 +51,7 @@ export async function callFunction(
   fail: (thrown: unknown) => Response,
 ): Promise<Response> {
   const { request, headers, target, arrivedAt } = inbound;
-  const abort = new LazyAbort(request);
+  const client = new ClientPresence(request);
   let started: StartedCall | undefined;
   /** Whether somebody else will say when the request is over. */
   let lasting = false;
@@ -55,14 +60,14 @@ export async function callFunction(
     const names = functionNamesOf(target.path);
     const known = deps.lookup.find(names) ?? await deps.lookup.resolve(names);
     const { version, caller } = authorizeCall(known, headers, names);
-    deps.inFlight.enter(abort);
+    deps.inFlight.enter(client);
     const executionId = uuidV7();
     const requestId = headers.requestId ?? executionId;
     started = { executionId, requestId, caller, invokedAt: arrivedAt };
     const method = request.method;
-    headers.forFunction.push(["x-request-id", requestId]);
+    headers.forFunction.push("x-request-id", requestId);
 
-    if (hasBody(method, headers)) pending = new IncomingBody(request, headers, abort, deps);
+    if (hasBody(method, headers)) pending = new IncomingBody(request, headers, client, deps);
     const body = pending === undefined ? null : await pending.body;
     const call = new InboundCall(
       executionId,
@@ -72,36 +77,36 @@ export async function callFunction(
       target.url,
       headers.forFunction,
       body,
-      abort,
+      client,
     );
     if (pending !== undefined) started.invokedAt = performance.now();
-    deps.clients.add(abort, started.invokedAt);
+    deps.clients.add(client, started.invokedAt);
     const invocation = deps.invoker.invoke(version, call);
     const reply = pending !== undefined && body instanceof ReadableStream
       ? await pending.unlessFailed(invocation)
       : await invocation;
-    deps.clients.delete(abort);
+    deps.clients.delete(client);
 
     if (reply.webSocket !== null) {
       const { response, ended } = deps.webSockets.accept(request, reply.webSocket, version);
       lasting = true;
-      ended.then(() => deps.inFlight.leave(abort));
+      ended.then(() => deps.inFlight.leave(client));
       return response;
     }
     const totalMs = performance.now() - arrivedAt;
     const response = toResponse(reply, { method, executionId, requestId, totalMs });
     if (reply.body instanceof ReadableStream) {
       lasting = true;
-      const leave = () => deps.inFlight.leave(abort);
+      const leave = () => deps.inFlight.leave(client);
       inbound.info.completed.then(leave, leave);
     }
     return response;
   } catch (thrown) {
     if (started === undefined) return fail(thrown);
-    deps.clients.delete(abort);
-    return callFailed(pending?.failure ?? thrown, started, abort, inbound, deps.log);
+    deps.clients.delete(client);
+    return callFailed(pending?.failure ?? thrown, started, client, inbound, deps.log);
   } finally {
-    if (started !== undefined && !lasting) deps.inFlight.leave(abort);
+    if (started !== undefined && !lasting) deps.inFlight.leave(client);
   }
 }
 
@@ -115,18 +120,20 @@ interface StartedCall {
 function callFailed(
   thrown: unknown,
   started: StartedCall,
-  abort: LazyAbort,
+  client: ClientPresence,
   { arrivedAt }: InboundRequest,
   log: Logger,
 ): Response {
   const { executionId, requestId, caller, invokedAt } = started;
   const error = toOrlaError(thrown);
-  abort.abort(error);
+  client.cancel(error);
   if (error.code === "internal") log.error("Call failed", { requestId, executionId, error });
   const now = performance.now();
   return errorResponse(error, { service: caller.service, requestId }, [
-    ["x-orla-execution-id", executionId],
-    ["server-timing", serverTiming(now - arrivedAt, { execMs: now - invokedAt, coldMs: null })],
+    "x-orla-execution-id",
+    executionId,
+    "server-timing",
+    serverTiming(now - arrivedAt, { execMs: now - invokedAt, coldMs: null }),
   ]);
 }
 
@@ -140,12 +147,12 @@ class IncomingBody {
   constructor(
     request: Request,
     headers: InboundHeaders,
-    abort: LazyAbort,
+    client: ClientPresence,
     { limits, idle }: FunctionCallDeps,
   ) {
     const onFailure = (error: OrlaError) => {
       this.failure = error;
-      abort.abort(error);
+      client.cancel(error);
       this.#onFailure(error);
     };
     this.body = readBody(request, headers, { limits, idle, onFailure });

@@ -1,12 +1,9 @@
 /** One HTTP request to a function, as the runtime sees it. */
-import type { OrlaError } from "../base/errors.ts";
+import { Cancellation } from "../functions/cancellation.ts";
 import type { Caller, HeaderList, HttpCall } from "../functions/call.ts";
 import type { RequestBody } from "./request-body.ts";
 
-/**
- * A class for its lazy signal: a call whose `signal` nobody reads costs no `AbortController`, and one
- * whose client stays needs no look at Deno's expensive `request.signal`.
- */
+/** A class, as one shape of object is cheaper for the engine than literals spread together. */
 export class InboundCall implements HttpCall {
   readonly kind = "http";
   readonly trigger = "http";
@@ -18,35 +15,17 @@ export class InboundCall implements HttpCall {
     readonly url: string,
     readonly headers: HeaderList,
     readonly body: RequestBody,
-    private readonly abort: LazyAbort,
+    readonly cancellation: ClientPresence,
   ) {}
-
-  get signal(): AbortSignal {
-    return this.abort.signal;
-  }
 }
 
-/** An `AbortController` made when somebody asks for its signal. */
-export class LazyAbort {
+/** Cancelled when the request's client goes away, or the gateway must end the request. */
+export class ClientPresence extends Cancellation {
+  /** Its `signal` is only looked at late: see `client-watch.ts`. */
   readonly request: Request;
-  #controller: AbortController | undefined;
-  #reason: OrlaError | undefined;
 
-  /** The request whose client may go away. */
   constructor(request: Request) {
+    super();
     this.request = request;
-  }
-
-  get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
-    }
-    return this.#controller.signal;
-  }
-
-  abort(reason: OrlaError): void {
-    this.#reason ??= reason;
-    this.#controller?.abort(this.#reason);
   }
 }

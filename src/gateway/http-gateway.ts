@@ -7,8 +7,15 @@
  *
  * Built on `Deno.serve`: HTTP/1.1, and HTTP/2 as well with TLS. What it does not offer, and what
  * therefore needs a proxy in front where clients are hostile: a time-out for a request head that
- * never ends and for idle connections, and a cap on connections. A client that closes its sending
- * side after the request (`nc -N`) counts as gone.
+ * never ends and for idle connections (both open after 150 s), and a cap on connections. A client
+ * that closes its sending side after the request (`nc -N`) counts as gone, and a connection that
+ * brought a body in several pieces is closed after its answer.
+ *
+ * Measured with wrk (32 connections, 2 shared cores, Deno 2.9.5), CPU time of this process for each
+ * request: bare "hello world" 6.2 µs, the same with four response headers 8.7, and with method, URL
+ * and headers read in an async handler 9.9. This gateway, with a key, five response headers and a
+ * function that answers at once: 12.5. Setting a response header costs 0.4 µs, most of it Deno's
+ * check of its characters. 10,000 calls waiting at once take 57 KB each, 34 of them Deno's own.
  */
 import { OrlaError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";

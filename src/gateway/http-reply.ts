@@ -41,11 +41,12 @@ export function toResponse(reply: HttpReply, context: ReplyContext): Response {
       ? new Response(body)
       : new Response(body, { status: reply.status });
     const headers = response.headers;
-    for (const header of reply.headers) {
-      const name = header[0].toLowerCase();
+    for (let i = 0; i < reply.headers.length; i += 2) {
+      const name = reply.headers[i]!.toLowerCase(); // names and values come in pairs
+      const value = reply.headers[i + 1]!;
       if (withheld.has(name)) continue;
-      if (name === "content-length" && !keepsLength(header[1], body, context.method)) continue;
-      headers.append(name, header[1]);
+      if (name === "content-length" && !keepsLength(value, body, context.method)) continue;
+      headers.append(name, value);
     }
     headers.append("x-orla-execution-id", context.executionId);
     headers.append("x-request-id", context.requestId);

@@ -1,10 +1,10 @@
 /** The requests being worked on: the cap under overload, and what a drain waits for or cuts. */
 import { OrlaError } from "../base/errors.ts";
-import type { LazyAbort } from "./http-call.ts";
+import type { ClientPresence } from "./http-call.ts";
 
 export class InFlight {
   readonly #max: number;
-  readonly #requests = new Set<LazyAbort>();
+  readonly #requests = new Set<ClientPresence>();
   #onNone: (() => void) | undefined;
 
   constructor(max: number) {
@@ -16,14 +16,14 @@ export class InFlight {
   }
 
   /** Throws `overloaded` at the cap. */
-  enter(request: LazyAbort): void {
+  enter(request: ClientPresence): void {
     if (this.#requests.size >= this.#max) {
       throw new OrlaError("overloaded", "This node is working on as many requests as it can hold.");
     }
     this.#requests.add(request);
   }
 
-  leave(request: LazyAbort): void {
+  leave(request: ClientPresence): void {
     this.#requests.delete(request);
     if (this.#requests.size === 0) this.#onNone?.();
   }
@@ -35,6 +35,6 @@ export class InFlight {
   }
 
   abortAll(reason: OrlaError): void {
-    for (const request of this.#requests) request.abort(reason);
+    for (const request of this.#requests) request.cancel(reason);
   }
 }

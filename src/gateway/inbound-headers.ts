@@ -13,8 +13,8 @@ import type { KeyVerifier } from "./keys.ts";
 import type { GatewayLimits } from "./limits.ts";
 
 export interface InboundHeaders {
-  /** Sorted by name, equal names joined, as `Headers` iterates them. */
-  readonly forFunction: [name: string, value: string][];
+  /** Names and values alternate; sorted by name, equal names joined, as `Headers` iterates them. */
+  readonly forFunction: string[];
   readonly host: string | undefined;
   /** Whose key came with the request; the mightiest of several. */
   readonly caller: Caller | undefined;
@@ -72,7 +72,7 @@ export function readHeaders(
   keys: KeyVerifier,
   limits: GatewayLimits,
 ): InboundHeaders {
-  const forFunction: [string, string][] = [];
+  const forFunction: string[] = [];
   let host: string | undefined;
   let caller: Caller | undefined;
   let foreignKey = false;
@@ -88,17 +88,17 @@ export function readHeaders(
     bytes += name.length + value.length + BYTES_AROUND_HEADER;
     switch (treatments.get(name)) {
       case undefined:
-        forFunction.push([name, value]);
+        forFunction.push(name, value);
         break;
       case "host":
         host = value;
-        forFunction.push([name, value]);
+        forFunction.push(name, value);
         break;
       case "key": {
         const owner = keys.identify(value);
         if (owner === undefined) {
           foreignKey = true;
-          forFunction.push([name, value]);
+          forFunction.push(name, value);
         } else if (caller === undefined || owner.service) {
           caller = owner;
         }
@@ -109,7 +109,7 @@ export function readHeaders(
         break;
       case "content-length":
         contentLength = readLength(value);
-        forFunction.push([name, value]);
+        forFunction.push(name, value);
         break;
       case "connection":
         connection = value;
@@ -122,7 +122,7 @@ export function readHeaders(
     }
   });
   if (count > limits.maxHeaders || bytes > limits.maxHeaderBytes) throw tooLarge(limits);
-  if (webSocket) forFunction.push(["connection", "Upgrade"], ["upgrade", "websocket"]);
+  if (webSocket) forFunction.push("connection", "Upgrade", "upgrade", "websocket");
   return {
     forFunction: withoutNominated(forFunction, connection),
     host,
@@ -135,14 +135,12 @@ export function readHeaders(
 }
 
 /** Drops the headers that `connection` declares to be hop-by-hop as well. */
-function withoutNominated(
-  list: [string, string][],
-  connection: string,
-): [string, string][] {
+function withoutNominated(list: string[], connection: string): string[] {
   if (connection === "" || connection === "keep-alive" || connection === "close") return list;
   const nominated = connection.toLowerCase().split(",").map((token) => token.trim())
     .filter((token) => token !== "upgrade" && token !== "host" && token !== "content-length");
-  return list.filter(([name]) => !nominated.includes(name));
+  // A value goes with the name before it.
+  return list.filter((_, i) => !nominated.includes(list[i - i % 2] ?? ""));
 }
 
 /** Printable, and of a length that logs bear; anything else is replaced by an id of ours. */

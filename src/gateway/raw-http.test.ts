@@ -233,10 +233,10 @@ Deno.test("raw HTTP: chunks beyond the limit are 413, and the function is cancel
   const cancelled = Promise.withResolvers<unknown>();
   const reader: TestFunction = {
     name: "reader",
-    http: ({ signal, body }) =>
+    http: ({ cancellation, body }) =>
       new Promise((_, reject) => {
-        signal?.addEventListener("abort", () => {
-          cancelled.resolve(signal.reason);
+        cancellation?.onCancel((reason) => {
+          cancelled.resolve(reason);
           reject(new OrlaError("cancelled", "The caller went away"));
         });
         new Response(body as BodyInit).bytes().catch(() => {});

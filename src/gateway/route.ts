@@ -3,6 +3,7 @@
  * source for all of these, so that the description cannot drift from what is served.
  */
 import type { Caller } from "../functions/call.ts";
+import type { Cancellation } from "../functions/cancellation.ts";
 import type { InboundHeaders } from "./inbound-headers.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD" | "OPTIONS";
@@ -38,8 +39,8 @@ export interface Exchange {
   readonly requestId: string;
   /** `performance.now()` when the request reached the platform. */
   readonly arrivedAt: number;
-  /** Aborts when the client goes away. */
-  readonly signal: AbortSignal;
+  /** Cancelled when the client goes away. */
+  readonly cancellation: Cancellation;
   /** The whole body within the gateway's limits. */
   readonly readBody: () => Promise<Uint8Array>;
 }

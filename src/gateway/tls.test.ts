@@ -8,7 +8,7 @@ const echo: TestFunction = {
   name: "echo",
   http: async (call) => ({
     status: 201,
-    headers: [["x-url", call.url], ["set-cookie", "a=1"], ["set-cookie", "b=2"]],
+    headers: ["x-url", call.url, "set-cookie", "a=1", "set-cookie", "b=2"],
     body: call.body === null ? null : await new Response(call.body as BodyInit).bytes(),
   }),
 };

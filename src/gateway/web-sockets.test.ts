@@ -4,6 +4,7 @@ import { WebSocket as WsClient } from "ws";
 import type { WebSocketBridge } from "../functions/call.ts";
 import type { TestFunction } from "./testing/in-process.ts";
 import { anonKey, testGateway } from "./testing/test-gateway.ts";
+import { headersByName } from "./testing/headers-by-name.ts";
 
 const headers = { apikey: anonKey };
 
@@ -22,7 +23,7 @@ function echoBridge(protocol: string): WebSocketBridge {
 const echo: TestFunction = {
   name: "echo",
   http(call) {
-    const seen = Object.fromEntries(call.headers);
+    const seen = headersByName(call.headers);
     if (seen["upgrade"] !== "websocket") return { status: 426 };
     return {
       status: 101,

@@ -1,22 +1,30 @@
+import { pathToFileURL } from "node:url";
 import type { CompiledModule, FunctionVersion } from "../functions/function.ts";
+import { moduleFileName, sourceFileName, type TracedModule } from "../functions/stack-trace.ts";
 import type { Assignment } from "../protocol/messages.ts";
 
 /** A share of the function's memory that its unsent log lines may take. */
 const LOG_SHARE = 1 / 8;
 const MB = 1 << 20;
 
-/** File systems allow 255 bytes in a name. */
-const MAX_NAME = 100;
-
-/** The name people see in stack traces: the function's own, as far as it can be a file's. */
-export function moduleFileOf({ name }: FunctionVersion): string {
-  return `${name.replace(/[^\w-]/g, "_").slice(0, MAX_NAME)}.js`;
+/** How stacks and log lines of an instance name the module. */
+export function tracedModule(version: FunctionVersion, directory: string): TracedModule {
+  const instance = directory.slice(directory.lastIndexOf("/"));
+  return {
+    fileName: sourceFileName(version),
+    moduleUrlSuffix: `${instance}/${moduleFileName(version)}`,
+    sourceMap: version.module.sourceMap,
+  };
 }
 
-export function assignmentFor(version: FunctionVersion, file: string): Assignment {
+export function modulePath(version: FunctionVersion, directory: string): string {
+  return `${directory}/${moduleFileName(version)}`;
+}
+
+export function assignmentFor(version: FunctionVersion, directory: string): Assignment {
   const { namespace, name, module, options, parameters } = version;
   return {
-    url: `file://${encodeURI(file).replace(/[?#]/g, encodeURIComponent)}`,
+    url: pathToFileURL(modulePath(version, directory)).href,
     style: module.style,
     mode: options.handler,
     namespace,

@@ -1,13 +1,19 @@
 import { OrlaError } from "../base/errors.ts";
 import type { FunctionVersion } from "../functions/function.ts";
+import { rewriteStack, type TracedModule } from "../functions/stack-trace.ts";
 import type { WireError } from "../protocol/messages.ts";
 
 /** What V8 says when an allocation outside its heap fails, as RLIMIT_DATA makes it. */
 const outOfMemory = /allocation failed|could not allocate memory|unable to grow/i;
 
-/** What a function threw, as its callers see it. */
-export function functionError(error: WireError, version: FunctionVersion): OrlaError {
-  const { name, message, stack, code } = error;
+/** What a function threw, as its callers see it: stacks name the author's own file and lines. */
+export function functionError(
+  error: WireError,
+  version: FunctionVersion,
+  module: TracedModule,
+): OrlaError {
+  const { name, message, code } = error;
+  const stack = error.stack === undefined ? undefined : rewriteStack(error.stack, module);
   const text = name === "Error" ? message : `${name}: ${message}`;
   if (code === "invalid_request") return new OrlaError("invalid_request", message);
   if (name === "RangeError" && outOfMemory.test(message)) {

@@ -88,7 +88,7 @@ export class FunctionPool implements InstanceOwner {
 
   submit(call: Call): Invocation {
     const invocation = new Invocation(this.version, call, this.#context);
-    if (call.signal?.aborted) invocation.cancel();
+    if (call.cancellation?.reason !== undefined) invocation.cancel();
     else if (this.#closed !== undefined) invocation.fail(this.#closed);
     else if (this.#queue.size === 0) this.#place(invocation);
     else this.#enqueue(invocation);

@@ -10,6 +10,7 @@ import { OrlaError } from "../base/errors.ts";
 import type { Call, HttpReply, PayloadReply } from "../functions/call.ts";
 import type { ExecutionEnd, ExecutionSink, ExecutionStart } from "../functions/execution.ts";
 import { type FunctionVersion, qualifiedName } from "../functions/function.ts";
+import type { TracedModule } from "../functions/stack-trace.ts";
 import type { Clock } from "./clock.ts";
 import type { DeadlineList, HasDeadline } from "./deadline-list.ts";
 import { sendRequest } from "./request-sender.ts";
@@ -54,7 +55,6 @@ export class Invocation implements HasDeadline<Invocation> {
   #coldMs: number | null = null;
   #reader: ReplyReader | undefined;
   #sender: BodySender | undefined;
-  #onAbort: (() => void) | undefined;
 
   constructor(version: FunctionVersion, call: Call, context: InvocationContext) {
     this.version = version;
@@ -75,11 +75,7 @@ export class Invocation implements HasDeadline<Invocation> {
     };
     context.sink.started(this.#record);
     context.deadlines.add(this);
-    const { signal } = call;
-    if (signal !== undefined) {
-      this.#onAbort = () => this.cancel();
-      signal.addEventListener("abort", this.#onAbort, { once: true });
-    }
+    call.cancellation?.onCancel(() => this.cancel());
   }
 
   get isOver(): boolean {
@@ -155,8 +151,8 @@ export class Invocation implements HasDeadline<Invocation> {
     return this.#reader;
   }
 
-  threw(error: WireError): void {
-    this.fail(functionError(error, this.version));
+  threw(error: WireError, module: TracedModule): void {
+    this.fail(functionError(error, this.version, module));
   }
 
   expire(): void {
@@ -194,9 +190,6 @@ export class Invocation implements HasDeadline<Invocation> {
     deadlines.remove(this);
     over(this);
     this.#sender?.stop(error ?? undefined);
-    if (this.#onAbort !== undefined) {
-      this.call.signal?.removeEventListener("abort", this.#onAbort);
-    }
     const httpStatus = this.#reader?.status ?? null;
     // An answer of 500 and above is the function saying that it failed.
     const failedItself = status === "succeeded" && httpStatus !== null && httpStatus >= 500;

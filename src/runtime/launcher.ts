@@ -79,7 +79,8 @@ export function denoArguments(
   ];
 }
 
-export const DENO_ENVIRONMENT = { DENO_DIR: NO_DIRECTORY } as const;
+/** Without HOME Deno would have the C library look up the user, in files and over a socket. */
+export const DENO_ENVIRONMENT = { DENO_DIR: NO_DIRECTORY, HOME: NO_DIRECTORY } as const;
 
 interface DenoLauncherOptions {
   readonly denoPath: string;

@@ -1,5 +1,5 @@
 import { OrlaError } from "../base/errors.ts";
-import type { Call, HeaderList, HttpReply, PayloadReply, Timing } from "../functions/call.ts";
+import type { Call, HttpReply, PayloadReply, Timing } from "../functions/call.ts";
 import { BodyReceiver } from "../protocol/body-receiver.ts";
 import { FrameType, ProtocolError } from "../protocol/frame.ts";
 import { decodeHttpReplyHead, decodeText, splitHead } from "../protocol/messages.ts";
@@ -45,7 +45,7 @@ export class ReplyReader {
     options.resolve({
       kind: "http",
       status: this.status,
-      headers: pairs(reply.headers),
+      headers: reply.headers,
       body: this.socket === null ? this.#bodyOf(body, ended) : null,
       webSocket: this.socket,
       timing: options.timing,
@@ -107,13 +107,6 @@ export class ReplyReader {
   #resolvePayload(output: string): void {
     this.#options.resolve({ kind: "payload", output, timing: this.#options.timing });
   }
-}
-
-function pairs(flat: readonly string[]): HeaderList {
-  const list: [string, string][] = [];
-  // In range: the decoder saw that names and values come in pairs.
-  for (let i = 0; i < flat.length; i += 2) list.push([flat[i]!, flat[i + 1]!]);
-  return list;
 }
 
 function concat(chunks: readonly Uint8Array[]): Uint8Array {

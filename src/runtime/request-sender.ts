@@ -1,7 +1,7 @@
 import { BodySender } from "../protocol/body-sender.ts";
 import { Flag, FrameType, INLINE_BODY_BYTES } from "../protocol/frame.ts";
 import { encodeMessage } from "../protocol/messages.ts";
-import type { Call, HeaderList } from "../functions/call.ts";
+import type { Call } from "../functions/call.ts";
 import type { CallPort } from "./call-port.ts";
 
 const encoder = new TextEncoder();
@@ -36,13 +36,6 @@ function headOf(call: Call): string {
   if (call.kind === "payload") {
     return encodeMessage({ kind: "payload", executionId, sentAt, shape: call.shape, role });
   }
-  const { method, url } = call;
-  const headers = flatten(call.headers);
+  const { method, url, headers } = call;
   return encodeMessage({ kind: "http", executionId, sentAt, method, url, headers, role });
-}
-
-function flatten(headers: HeaderList): string[] {
-  const flat: string[] = [];
-  for (const [name, value] of headers) flat.push(name, value);
-  return flat;
 }

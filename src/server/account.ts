@@ -46,19 +46,20 @@ export async function runAs(
   account: Account | null,
   program: string,
   args: readonly string[],
-  cwd = "/",
+  options: { readonly stdin?: string } = {},
 ): Promise<Ran> {
   try {
-    const output = await new Deno.Command(program, {
+    const child = new Deno.Command(program, {
       args: [...args],
-      cwd,
+      cwd: "/",
       clearEnv: true,
       env: childEnvironment,
       ...account ?? {},
-      stdin: "null",
+      stdin: "piped",
       stdout: "piped",
       stderr: "piped",
-    }).output();
+    }).spawn();
+    const [output] = await Promise.all([child.output(), feed(child.stdin, options.stdin ?? "")]);
     const decoder = new TextDecoder();
     return {
       success: output.success,
@@ -72,6 +73,13 @@ export async function runAs(
     }
     throw cause;
   }
+}
+
+/** A program that ends without reading breaks the pipe; its exit code tells what there is to tell. */
+async function feed(stdin: WritableStream<Uint8Array>, text: string): Promise<void> {
+  const writer = stdin.getWriter();
+  await writer.write(new TextEncoder().encode(text)).catch(() => {});
+  await writer.close().catch(() => {});
 }
 
 /** Server messages in English: we read some of them. No ORLA_ or DATABASE_ variable gets inside. */

@@ -18,6 +18,7 @@ import {
   checkMajorVersion,
   initialiseCluster,
   locateCluster,
+  setSuperuserPassword,
   SHARED_HOME,
 } from "./postgres-cluster.ts";
 import { endLeftovers } from "./postgres-leftovers.ts";
@@ -29,8 +30,10 @@ export interface EmbeddedPostgresOptions {
   readonly dataDir: string;
   /** Short; gets a directory for the socket. */
   readonly runtimeDir: string;
-  /** The superuser's password, used when the database is first made. */
+  /** The superuser's. */
   readonly password: string;
+  /** A database that exists has another one, and is to take this. */
+  readonly passwordIsNew: boolean;
   readonly reaper: Reaper;
   readonly log: Logger;
   readonly signal?: AbortSignal;
@@ -96,9 +99,17 @@ export async function startEmbeddedPostgres(
     createHash("sha256").update(cluster.path).digest("hex").slice(0, 12);
   const stop = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
-  const run = async (port: number) => {
+  const clearLeftovers = async () => {
     const leftovers = await endLeftovers({ clusterPath: cluster.path, clusterName });
     if (leftovers > 0) log.warn("ended what a dead Postgres had left", { processes: leftovers });
+  };
+  if (options.passwordIsNew && !cluster.isNew) {
+    await clearLeftovers();
+    await setSuperuserPassword(cluster, binaries.postgres, options.password);
+    log.warn("the keys were gone: new ones were made, and the database took the new password");
+  }
+  const run = async (port: number) => {
+    await clearLeftovers();
     return await spawnPostgres({
       program: binaries.postgres,
       clusterPath: cluster.path,

@@ -19,12 +19,19 @@ const keysSchema = z.object({
 
 export type Keys = Readonly<z.infer<typeof keysSchema>>;
 
-export async function loadKeys(dataDir: string, serviceKey: string | null): Promise<Keys> {
+export interface LoadedKeys {
+  readonly keys: Keys;
+  /** Made just now: a database that exists already does not know the password. */
+  readonly areNew: boolean;
+}
+
+/** Removing the file and starting again changes all keys. */
+export async function loadKeys(dataDir: string, serviceKey: string | null): Promise<LoadedKeys> {
   const path = join(dataDir, "keys.json");
   const kept = await readIfPresent(path);
   const keys = kept === null ? makeKeys() : parseKeys(path, kept);
   if (kept === null) await writePrivateFile(path, JSON.stringify(keys, null, 2) + "\n");
-  return serviceKey === null ? keys : { ...keys, serviceKey };
+  return { keys: serviceKey === null ? keys : { ...keys, serviceKey }, areNew: kept === null };
 }
 
 function makeKeys(): Keys {
@@ -47,10 +54,9 @@ function parseKeys(path: string, text: string): Keys {
   try {
     return keysSchema.parse(JSON.parse(text));
   } catch (cause) {
-    // Making new ones would lock the owner out of the embedded Postgres.
     throw new OrlaError("internal", `${path} is damaged: expected the keys Orla wrote there`, {
       cause,
-      hint: "Restore it from a backup of the data directory.",
+      hint: "Restore it from a backup, or remove it to have new keys made.",
     });
   }
 }

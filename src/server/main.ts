@@ -54,7 +54,7 @@ export async function startOrla(
 ): Promise<Orla> {
   await using started = new AsyncDisposableStack();
   started.use(await lockDataDir(config.dataDir));
-  const keys = await loadKeys(config.dataDir, config.serviceKey);
+  const { keys, areNew } = await loadKeys(config.dataDir, config.serviceKey);
   const log = createLogger({
     level: config.logLevel,
     format: config.logFormat,
@@ -69,7 +69,7 @@ export async function startOrla(
   started.defer(() => choosing.then((chosen) => chosen[Symbol.asyncDispose](), () => {}));
 
   const { database, callback } = await openDatabase(
-    { config, keys, runtimeDir, reaper, log },
+    { config, keys, areNew, runtimeDir, reaper, log },
     started,
   );
   await prepareDatabase(database, log);
@@ -101,18 +101,20 @@ export async function startOrla(
 
   const metrics = new Metrics();
   const { launcher, report: { javascript: confinement } } = await choosing;
-  const runtime = started.use(await createRuntime({
-    launcher,
-    denoPath: Deno.execPath(),
-    runtimeDir,
-    sink: teeSink(metrics, writer),
-    reaper,
-    log,
-    poolSize: config.blankProcesses,
-    maxTotalInstances: config.maxInstances,
-    idleTimeoutMs: config.idleTimeoutMs,
-    drainTimeoutMs: config.drainTimeoutMs,
-  }));
+  const runtime = started.use(
+    await createRuntime({
+      launcher,
+      denoPath: Deno.execPath(),
+      runtimeDir,
+      sink: teeSink(metrics, writer),
+      reaper,
+      log,
+      poolSize: config.blankProcesses,
+      maxTotalInstances: config.maxInstances,
+      idleTimeoutMs: config.idleTimeoutMs,
+      drainTimeoutMs: config.drainTimeoutMs,
+    }),
+  );
   started.defer(followChanges(catalog, runtime, metrics));
 
   const onError = (error: unknown) => log.error("unexpected error of a connection", { error });
@@ -171,13 +173,14 @@ export async function startOrla(
 interface DatabaseParts {
   readonly config: Config;
   readonly keys: Keys;
+  readonly areNew: boolean;
   readonly runtimeDir: string;
   readonly reaper: Reaper;
   readonly log: Logger;
 }
 
 async function openDatabase(
-  { config, keys, runtimeDir, reaper, log }: DatabaseParts,
+  { config, keys, areNew, runtimeDir, reaper, log }: DatabaseParts,
   started: AsyncDisposableStack,
 ): Promise<{ database: Database; callback: CallbackPlace }> {
   if (config.databaseUrl !== null) {
@@ -189,6 +192,7 @@ async function openDatabase(
       dataDir: config.dataDir,
       runtimeDir,
       password: keys.databasePassword,
+      passwordIsNew: areNew,
       reaper,
       log: log.with({ part: "postgres" }),
     }),

@@ -128,6 +128,25 @@ export async function initialiseCluster(
   }
 }
 
+/**
+ * Through Postgres' single-user mode, which asks for no password: for the owner of the directory who
+ * has lost theirs. Nothing else may run on the cluster.
+ */
+export async function setSuperuserPassword(
+  cluster: Cluster,
+  postgres: string,
+  password: string,
+): Promise<void> {
+  const statement = `ALTER ROLE postgres PASSWORD '${password.replaceAll("'", "''")}'\n`;
+  const args = ["--single", "-D", cluster.path, "postgres"];
+  const { success, stderr } = await runAs(cluster.account, postgres, args, { stdin: statement });
+  if (!success) {
+    throw new OrlaError("unavailable", "the database's password could not be set anew", {
+      detail: stderr.trim(),
+    });
+  }
+}
+
 async function ownerOf(path: string): Promise<Account | null> {
   try {
     const { uid, gid } = await Deno.stat(path);

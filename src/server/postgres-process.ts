@@ -6,7 +6,7 @@ import type { Reaper } from "./reaper.ts";
 
 export interface PostgresProcess {
   readonly pid: number;
-  /** Resolves when the process has ended and its output is read. */
+  /** Resolves when the process has ended. Its backends may live on for a while. */
   readonly ended: Promise<void>;
   /** Sends the signal unless it has ended. */
   signal(name: "SIGINT" | "SIGQUIT" | "SIGKILL"): void;
@@ -30,6 +30,8 @@ export class PortTakenError extends Error {}
 
 /** Replaying the log of a busy server after a crash can take minutes; this is "never". */
 const START_DEADLINE_MS = 600_000;
+/** What has been written is in the pipe when the process has ended; reading it takes no time. */
+const LAST_WORDS_MS = 250;
 /** Shown with a failed start. */
 const LAST_LINES = 8;
 
@@ -68,9 +70,9 @@ export async function spawnPostgres(options: SpawnPostgresOptions): Promise<Post
     await child.status;
     hasEnded = true;
     options.reaper.release(child.pid);
-    await drained;
   })();
-  ended.then(() => {
+  // A backend that lives on holds the output open: wait for the last words, but not for its end.
+  ended.then(() => atMost(LAST_WORDS_MS, drained)).then(() => {
     if (portTaken) return ready.reject(new PortTakenError(`port ${options.port} is taken`));
     const fatal = lastLines.findLast((line) => /FATAL|PANIC|error/.test(line)) ?? "";
     ready.reject(
@@ -106,6 +108,13 @@ export async function spawnPostgres(options: SpawnPostgresOptions): Promise<Post
     clearTimeout(deadline);
     options.signal?.removeEventListener("abort", abort);
   }
+}
+
+async function atMost(ms: number, work: Promise<void>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
+  await Promise.race([work, late]);
+  clearTimeout(timer);
 }
 
 /** The sentence of a log line, without time and process id. */

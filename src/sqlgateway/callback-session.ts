@@ -8,6 +8,7 @@ import { randomBytes } from "node:crypto";
 import { OrlaError } from "../base/errors.ts";
 import { uuidV7 } from "../base/uuid.ts";
 import type { Invoker } from "../functions/call.ts";
+import { Cancellation } from "../functions/cancellation.ts";
 import type { FunctionVersion } from "../functions/function.ts";
 import {
   type ErrorReport,
@@ -78,7 +79,7 @@ export class CallbackSession {
   #authenticated = false;
   /** A query whose body is too large to hold is being skipped. */
   #skipsQuery = false;
-  #call: { readonly abort: AbortController; readonly done: Promise<void> } | null = null;
+  #call: { readonly cancellation: Cancellation; readonly done: Promise<void> } | null = null;
   #closesAfterCall = false;
 
   constructor(options: CallbackSessionOptions) {
@@ -123,7 +124,7 @@ export class CallbackSession {
       if (thrown instanceof ProtocolViolation) await this.#refuse(fatal("08P01", thrown.message));
       else if (!isClosedError(thrown)) throw thrown;
     } finally {
-      this.#call?.abort.abort();
+      this.#call?.cancellation.cancel(callerGone());
       await this.#call?.done;
       closeQuietly(channel);
     }
@@ -131,7 +132,7 @@ export class CallbackSession {
 
   /** As CancelRequest asks. */
   cancel(): void {
-    this.#call?.abort.abort();
+    this.#call?.cancellation.cancel(callerGone());
   }
 
   /** Closes the connection, after the running call if there is one. */
@@ -170,9 +171,9 @@ export class CallbackSession {
       await this.#answer(errorAnswer(thrown));
       return "go on";
     }
-    const abort = new AbortController();
-    const done = this.#run(request, abort.signal);
-    this.#call = { abort, done };
+    const cancellation = new Cancellation();
+    const done = this.#run(request, cancellation);
+    this.#call = { cancellation, done };
     return "go on";
   }
 
@@ -202,8 +203,8 @@ export class CallbackSession {
   }
 
   /** Never rejects. */
-  async #run(request: CallbackRequest, signal: AbortSignal): Promise<void> {
-    const answer = await this.#invoke(request, signal);
+  async #run(request: CallbackRequest, cancellation: Cancellation): Promise<void> {
+    const answer = await this.#invoke(request, cancellation);
     this.#call = null;
     try {
       await this.#answer(answer);
@@ -214,7 +215,7 @@ export class CallbackSession {
     }
   }
 
-  async #invoke(request: CallbackRequest, signal: AbortSignal): Promise<CallbackAnswer> {
+  async #invoke(request: CallbackRequest, cancellation: Cancellation): Promise<CallbackAnswer> {
     const arrivedAt = performance.now();
     const { invoker, versions, maxResultBytes } = this.#options;
     try {
@@ -228,7 +229,7 @@ export class CallbackSession {
         trigger: "sql",
         caller: { role: request.role, service: false },
         arrivedAt,
-        signal,
+        cancellation,
         input: request.input,
         shape: version.parameters === null ? "payload" : "arguments",
       });
@@ -252,6 +253,10 @@ export class CallbackSession {
       if (!isClosedError(thrown)) throw thrown;
     }
   }
+}
+
+function callerGone(): OrlaError {
+  return new OrlaError("cancelled", "The statement was cancelled, or its session ended.");
 }
 
 /** Ours has 64 characters; a SCRAM message a few hundred. */

@@ -43,7 +43,7 @@ export interface SqlGatewayOptions {
   readonly upstream: () => Promise<Channel>;
   readonly tls?: TlsCertificate;
   readonly translator: StatementTranslator;
-  /** Awaited before a client learns that its transaction with edge DDL has ended. */
+  /** Awaited, not for long, before a client learns that its transaction with edge DDL has ended. */
   readonly afterEdgeChange: () => Promise<void>;
   readonly limits?: Partial<SqlGatewayLimits>;
   /** Told of what should not happen; one session fails, the gateway goes on. */
@@ -59,6 +59,9 @@ export interface SqlGateway extends AsyncDisposable {
 
 /** Connections beyond the maximum are answered with an error, up to this many at a time. */
 const MAX_REFUSALS = 100;
+
+/** It takes milliseconds; a client need not wait for a node that has lost its database. */
+const CHANGE_TIMEOUT_MS = 5_000;
 
 const GOODBYE = fatal("57P01", "terminating connection: the SQL gateway is stopping");
 
@@ -121,6 +124,8 @@ class Gateway implements SqlGateway {
     }, authenticationTimeoutMs);
     try {
       connection.setNoDelay(true);
+      // As Postgres does: finds out about clients that vanished without a word.
+      connection.setKeepAlive(true);
       this.#greeting.add(connection);
       const greeting = await this.#greet(connection);
       this.#greeting.delete(connection);
@@ -178,10 +183,23 @@ class Gateway implements SqlGateway {
       client: channel,
       server,
       translator: this.#options.translator,
-      afterEdgeChange: this.#options.afterEdgeChange,
+      afterEdgeChange: () => this.#afterEdgeChange(),
       maxStatementBytes: this.#limits.maxStatementBytes,
       onError: this.#options.onError,
     });
+  }
+
+  /** The change is committed whatever happens here: the client may wait, but not fail, for us. */
+  async #afterEdgeChange(): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const enough = new Promise<void>((resolve) => timer = setTimeout(resolve, CHANGE_TIMEOUT_MS));
+    try {
+      await Promise.race([this.#options.afterEdgeChange(), enough]);
+    } catch (thrown) {
+      this.#options.onError(thrown);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Postgres checks the key; it closes the connection as its only answer. */

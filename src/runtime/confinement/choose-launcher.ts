@@ -40,6 +40,12 @@ const DEFAULT_UIDS = { first: 200_000, last: 265_535 };
 /** It takes 20 ms. */
 const TRIAL_TIMEOUT_MS = 10_000;
 
+/** Connects as an instance does. */
+const TRIAL = `
+  await Deno.connect({ transport: "unix", path: "socket" });
+  console.log("it works");
+`;
+
 export async function chooseLauncher(options: ChooseLauncherOptions): Promise<ChosenLauncher> {
   const { denoPath, runtimeDir, log, uids = DEFAULT_UIDS, cgroups = false } = options;
   const bootstrap = await writeBootstrap(`${runtimeDir}/bootstrap`);
@@ -127,7 +133,8 @@ async function tryOut(
   let timer: ReturnType<typeof setTimeout> | undefined;
   try {
     const main = `${directory}/trial.js`;
-    await Deno.writeTextFile(main, `console.log("it works");`, { mode: 0o644 });
+    await Deno.writeTextFile(main, TRIAL, { mode: 0o644 });
+    using _channel = Deno.listen({ transport: "unix", path: `${directory}/socket` });
     const trial = new ConfinedLauncher({ ...options, bootstrap: main });
     const process = await trial.launch({ directory, onLine: (_, line) => void words.push(line) });
     timer = setTimeout(() => process.kill(), TRIAL_TIMEOUT_MS);

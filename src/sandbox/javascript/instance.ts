@@ -22,6 +22,7 @@ import { describeThrown } from "./errors.ts";
 import { findHandler } from "./handler-lookup.ts";
 import { sendBody } from "./reply.ts";
 import { payloadResult, sendHttpResult } from "./result.ts";
+import { callThatThrew } from "./timers.ts";
 import { type CallHost, type CallInput, RunningCall } from "./running-call.ts";
 import { StartGate } from "./start-gate.ts";
 
@@ -82,7 +83,8 @@ export class Instance implements CallHost {
     });
     addEventListener("error", (event) => {
       prevent(event);
-      const [error, callId] = [errorOf(event), currentCallId()];
+      const error = errorOf(event);
+      const callId = callThatThrew(error);
       this.logError("Uncaught exception", error, callId);
       this.outbox.bytes(FrameType.unhealthy, 0, 0);
       const call = this.#calls[callId];
