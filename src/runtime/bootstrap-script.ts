@@ -79,6 +79,7 @@ function namesOf({ id, declarations }: Declaration): string[] {
   return declarations?.map((declaration) => declaration.id.name) ?? (id ? [id.name] : []);
 }
 
+const REHEARSAL = new URL("../sandbox/javascript/rehearsal/", import.meta.url);
 const ENTRY = new URL("../sandbox/javascript/bootstrap.ts", import.meta.url);
 
 /**
@@ -96,6 +97,12 @@ export async function writeBootstrap(directory: string): Promise<string> {
     'import script from "./bootstrap.txt" with { type: "text" };\nawait (0, eval)(script);\n',
   );
   for (const path of [script, main]) await Deno.chmod(path, 0o644);
-  await Deno.chmod(directory, 0o755);
+  const rehearsal = `${directory}/rehearsal`;
+  await Deno.mkdir(rehearsal);
+  for await (const { name } of Deno.readDir(REHEARSAL)) {
+    await Deno.copyFile(new URL(name, REHEARSAL), `${rehearsal}/${name}`);
+    await Deno.chmod(`${rehearsal}/${name}`, 0o644);
+  }
+  for (const path of [rehearsal, directory]) await Deno.chmod(path, 0o755);
   return main;
 }

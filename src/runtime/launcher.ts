@@ -2,6 +2,7 @@
  * The one place that starts a process. It knows the flags that make Deno a sandbox; which isolation
  * the operating system adds is another launcher behind the same interface.
  */
+import { dirname } from "node:path";
 import { captureLines, keepTail } from "./output-capture.ts";
 
 export interface InstanceProcess {
@@ -59,6 +60,7 @@ export function denoArguments(
   bootstrap: string,
   directory: string,
 ): string[] {
+  const rehearsal = `${dirname(bootstrap)}/rehearsal`;
   return [
     "run",
     "--quiet",
@@ -71,16 +73,20 @@ export function denoArguments(
     "--no-code-cache",
     // A small young generation: memory stays near what is live, at little cost in speed.
     "--v8-flags=--max-semi-space-size=4",
-    `--allow-read=${directory}`,
+    `--allow-read=${directory},${rehearsal}`,
     `--allow-write=${directory}`,
     "--allow-net",
     `--deny-net=${DENIED_NETWORKS.join()}`,
     bootstrap,
+    `file://${rehearsal}`,
   ];
 }
 
-/** Without HOME Deno would have the C library look up the user, in files and over a socket. */
-export const DENO_ENVIRONMENT = { DENO_DIR: NO_DIRECTORY, HOME: NO_DIRECTORY } as const;
+/**
+ * Deno reads `.npmrc` in HOME, and without HOME would have the C library look up the user, in files
+ * and over a socket. Nothing can ever be made below /proc.
+ */
+export const DENO_ENVIRONMENT = { DENO_DIR: NO_DIRECTORY, HOME: "/proc/none" } as const;
 
 interface DenoLauncherOptions {
   readonly denoPath: string;

@@ -65,7 +65,7 @@ async function run(request: AttackRequest): Promise<AttackResult> {
     return await launcher.spawn({
       program: program.path,
       argv: [program.path, ...program.args],
-      env: { DENO_DIR: "/dev/null/none", HOME: "/dev/null/none", SECRET: "not for others" },
+      env: { DENO_DIR: "/dev/null/none", HOME: "/proc/none", SECRET: "not for others" },
       directory,
       ownUser: arrangement.ownUser,
       limits: LIMITS,

@@ -50,7 +50,7 @@ class Rig implements AsyncDisposable {
     return await this.launcher.spawn({
       program,
       argv: [program, "run", "--quiet", "--no-config", "--no-lock", "-A", "./code.js"],
-      env: { DENO_DIR: "/dev/null/none", HOME: "/dev/null/none" },
+      env: { DENO_DIR: "/dev/null/none", HOME: "/proc/none" },
       directory,
       ownUser: isRoot,
       limits: { openFiles: 64, fileBytes: 4096, threads: 64, memoryBytes: null },
@@ -147,7 +147,7 @@ test(
     equal(stderr, "");
     const { status, session, ...rest } = JSON.parse(stdout);
     deepEqual(rest, {
-      env: { DENO_DIR: "/dev/null/none", HOME: "/dev/null/none" },
+      env: { DENO_DIR: "/dev/null/none", HOME: "/proc/none" },
       files: "64",
       size: "4096",
       core: "0",
