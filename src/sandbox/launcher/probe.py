@@ -87,10 +87,10 @@ def _landlock():
 
 
 def _own_user(uid):
-    if uid is None:
-        raise OSError("no range of user ids is configured")
     if os.getuid() != 0:
         raise OSError("the platform does not run as root")
+    if uid is None:
+        raise OSError("no range of user ids is configured")
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
