@@ -66,7 +66,7 @@ async function measureLevel(
   contenders: readonly WarmContender[],
   { title, connections }: Level,
 ): Promise<Map<string, WarmResult>> {
-  const [rounds, seconds] = context.quick ? [1, 1] : [5, 3];
+  const [rounds, seconds] = context.quick ? [1, 1] : [4, 3];
   const turns = await takeTurns(rounds, contenders, async ({ name, pid, endpoint }, round) => {
     context.progress(`${title}: ${name}, turn ${round + 1} of ${rounds}`);
     const before = await cpuSecondsOfTree(pid);

@@ -33,7 +33,7 @@ import { functionError } from "./function-error.ts";
 import { InstanceChannel } from "./instance-channel.ts";
 import { removeDirectory, type StartedInstance } from "./instance-start.ts";
 import type { Invocation } from "./invocation.ts";
-import type { InstanceProcess } from "./launcher.ts";
+import type { InstanceProcess, ProcessExit } from "./launcher.ts";
 import type { Limiter } from "./limits.ts";
 import { MemoryWatch } from "./memory-watch.ts";
 import { Pulse } from "./pulse.ts";
@@ -42,6 +42,9 @@ export type InstanceState = "blank" | "assigned" | "ready" | "draining" | "gone"
 
 /** How long a call that was given up may still hold its place, and background work may go on past TIMEOUT. */
 const LINGER_MS = 1000;
+
+/** V8 writes a report when it runs out of memory; then the process is gone. */
+const EXIT_GRACE_MS = 500;
 
 /** Ids of calls that are over, kept so that their late log lines find their execution. */
 const REMEMBERED_CALLS = 256;
@@ -393,9 +396,9 @@ export class Instance {
   /** From the first sign of its end to the last trace of it. */
   async #watchEnd(closed: Promise<unknown>): Promise<void> {
     const broken = await Promise.race([closed, this.#process.exited.then(() => undefined)]);
-    if (broken !== undefined) this.#ending ??= { kind: "broken", cause: broken };
-    this.#process.kill();
-    const exit = await this.#process.exited;
+    if (broken !== undefined) this.#end({ kind: "broken", cause: broken });
+    this.#drainItself();
+    const exit = await this.#exitOf();
     this.#channel.close();
     await this.#channel.closed;
     this.#graceTimer?.cancel();
@@ -404,6 +407,14 @@ export class Instance {
     const error = wasAssigned ? crashError(this.#ending, exit, this.#knownVersion()) : undefined;
     this.#answerAll(error);
     await removeDirectory(this.#options.directory);
+  }
+
+  /** A process whose socket has closed is dying, and how it dies by itself says why. */
+  async #exitOf(): Promise<ProcessExit> {
+    const timer = this.#options.clock.after(EXIT_GRACE_MS, () => this.#process.kill());
+    const exit = await this.#process.exited;
+    timer.cancel();
+    return exit;
   }
 
   #answerAll(error: OrlaError | undefined): void {

@@ -111,7 +111,7 @@ export const settings = {
     default: null,
     shownDefault: "the embedded Postgres",
     secret: true,
-    help: "use this Postgres (15 or newer) instead of the embedded one",
+    help: "use this Postgres (14 or newer) instead of the embedded one",
   }),
   databaseConnections: setting({
     env: "ORLA_DATABASE_CONNECTIONS",

@@ -11,6 +11,7 @@
 import { installCommonJs } from "./commonjs.ts";
 import { Logger } from "./console.ts";
 import { installDenoEnv, installProcess } from "./environment.ts";
+import { describeThrown } from "./errors.ts";
 import { harden } from "./harden.ts";
 import { Instance } from "./instance.ts";
 import { rehearse } from "./rehearsal.ts";
@@ -62,8 +63,17 @@ harden();
 instance.watchUncaught();
 
 const buffer = new Uint8Array(READ_BYTES);
-for (;;) {
-  const count = await read(connection, buffer);
-  if (count === null) exit(0);
-  instance.receive(viewOf(buffer, 0, count as number)); // `exit` has not returned
+const lastWords = uncurryThis(Deno.stderr.writeSync);
+const encode = uncurryThis(TextEncoder.prototype.encode);
+const encoder = new TextEncoder();
+try {
+  for (;;) {
+    const count = await read(connection, buffer);
+    if (count === null) break; // the supervisor is gone
+    instance.receive(viewOf(buffer, 0, count));
+  }
+} catch (error) {
+  // The function has broken what Deno itself stands on.
+  lastWords(Deno.stderr, encode(encoder, `${describeThrown(error).stack}\n`));
 }
+exit(1);

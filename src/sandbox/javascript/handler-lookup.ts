@@ -46,7 +46,7 @@ function lookUp(
     case "fetch":
     case "handler":
     case "main":
-      return memberOf(module, style) ?? memberOf(module["default"], style);
+      return functionOf(module[style]) ?? memberOf(module["default"], style);
   }
 }
 
@@ -60,6 +60,10 @@ function memberOf(value: unknown, name: string): Handler | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   const member = (value as Record<string, unknown>)[name];
   return isFunction(member) ? member.bind(value) : undefined;
+}
+
+function functionOf(value: unknown): Handler | undefined {
+  return isFunction(value) ? value : undefined;
 }
 
 function isFunction(value: unknown): value is Handler {

@@ -19,7 +19,7 @@ const bytes = uncurryThis(Response.prototype.bytes);
 const getHeader = uncurryThis(Headers.prototype.get);
 const hasHeader = uncurryThis(Headers.prototype.has);
 const setHeader = uncurryThis(Headers.prototype.set);
-const test = uncurryThis(RegExp.prototype.test);
+const exec = uncurryThis(RegExp.prototype.exec);
 
 const JSON_HEAD = encodeMessage({ status: 200, headers: ["content-type", "application/json"] });
 const NO_CONTENT_HEAD = encodeMessage({ status: 204, headers: [] });
@@ -116,12 +116,12 @@ const textType = /^text\/|charset|^application\/(?:xml|javascript|x-www-form-url
 async function valueOfResponse(response: Response): Promise<string> {
   const type = getHeader(response.headers, "content-type") ?? "";
   if (response.status >= 400) throw new FailedResponse(response.status, await text(response));
-  if (test(jsonType, type)) {
+  if (exec(jsonType, type) !== null) {
     const json = await text(response);
     parse(json); // what says it is JSON and is not fails here, in the function's own name
     return json;
   }
-  if (type === "" || test(textType, type)) {
+  if (type === "" || exec(textType, type) !== null) {
     const body = await text(response);
     return body === "" ? "null" : encodeResult(body);
   }

@@ -13,10 +13,10 @@ const { isArray } = Array;
 const { isSafeInteger } = Number;
 const { keys } = Object;
 const rawJson = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;
-const test = uncurryThis(RegExp.prototype.test);
-const replace = uncurryThis(
-  String.prototype.replace as (this: string, pattern: RegExp, by: string) => string,
-);
+// Not `test` nor `replace`: those look up `exec` on the prototype, where anything may be.
+const exec = uncurryThis(RegExp.prototype.exec);
+const test = (pattern: RegExp, text: string) => exec(pattern, text) !== null;
+const indexOf = uncurryThis(String.prototype.indexOf) as (text: string, part: string) => number;
 const endsWith = uncurryThis(String.prototype.endsWith);
 const slice = uncurryThis(String.prototype.slice);
 const toText = String;
@@ -50,12 +50,12 @@ function roundTrips(value: number, digits: string): boolean {
   return canonical(toText(value)) === canonical(digits);
 }
 
-const trailingZeros = /(\.\d*?)0+$/;
-const bareDot = /\.$/;
-
 /** `1.10` and `1.1` are the same number. Exponents stay as they are: Postgres prints none here. */
 function canonical(digits: string): string {
-  return replace(replace(digits, trailingZeros, "$1"), bareDot, "");
+  if (indexOf(digits, ".") < 0) return digits;
+  let end = digits.length;
+  while (digits[end - 1] === "0") end--;
+  return slice(digits, 0, digits[end - 1] === "." ? end - 1 : end);
 }
 
 /** Turns one parsed argument into what the function sees. */
@@ -93,10 +93,10 @@ export function decodeValue(value: unknown, type: string): unknown {
   }
 }
 
-const typeModifier = /\(.*\)/;
-
+/** Without its modifier: `numeric(10,2)` is a numeric. */
 function baseType(type: string): string {
-  const base = replace(type, typeModifier, "");
+  const modifier = indexOf(type, "(");
+  const base = modifier < 0 ? type : slice(type, 0, modifier);
   switch (base) {
     case "int2":
       return "smallint";
