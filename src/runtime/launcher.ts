@@ -78,7 +78,6 @@ export function denoArguments(
     "--allow-net",
     `--deny-net=${DENIED_NETWORKS.join()}`,
     bootstrap,
-    `file://${rehearsal}`,
   ];
 }
 
