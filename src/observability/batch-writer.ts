@@ -95,6 +95,9 @@ export class BatchWriter {
     const cut = () => client.connection.stream.destroy();
     const deadline = setTimeout(cut, ATTEMPT_DEADLINE_MS);
     this.#abandoned.signal.addEventListener("abort", cut);
+    // The pool listens to idle clients only. A connection that breaks between two queries of ours
+    // would end the process; the next query fails of it instead.
+    client.on("error", ignore);
     let broken: Error | undefined;
     try {
       await client.query("BEGIN");
@@ -118,6 +121,8 @@ export class BatchWriter {
     } finally {
       clearTimeout(deadline);
       this.#abandoned.signal.removeEventListener("abort", cut);
+      // A broken one may tell so once more after this.
+      if (broken === undefined) client.off("error", ignore);
       // A connection that failed in a transaction is not worth repairing.
       client.release(broken);
     }
@@ -192,3 +197,5 @@ function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
     signal.addEventListener("abort", finish);
   });
 }
+
+function ignore(): void {}

@@ -24,6 +24,8 @@ export interface Assignment {
   readonly parameters:
     | ReadonlyArray<{ readonly name: string | null; readonly type: string }>
     | null;
+  /** The declared result type, `null` for JSON. */
+  readonly returns: string | null;
   /** Log bytes that may wait in the instance before lines are dropped. */
   readonly logBacklogBytes: number;
   /** The code names `process`, so Node's must be made safe before it is imported. */

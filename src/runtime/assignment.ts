@@ -22,7 +22,7 @@ export function modulePath(version: FunctionVersion, directory: string): string 
 }
 
 export function assignmentFor(version: FunctionVersion, directory: string): Assignment {
-  const { namespace, name, module, options, parameters } = version;
+  const { namespace, name, module, options, parameters, returns } = version;
   return {
     url: pathToFileURL(modulePath(version, directory)).href,
     style: module.style,
@@ -31,6 +31,7 @@ export function assignmentFor(version: FunctionVersion, directory: string): Assi
     name,
     version: version.version,
     parameters,
+    returns,
     logBacklogBytes: Math.round(options.memoryMb * MB * LOG_SHARE),
     usesProcess: usesProcess(module),
   };

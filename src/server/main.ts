@@ -61,7 +61,8 @@ export async function startOrla(
     write: writeLog,
     secrets: secretsOf(config, keys),
   });
-  const runtimeDir = started.use(await createRuntimeDir(RUNTIME_PARENTS)).path;
+  const runtimeDir =
+    started.use(await createRuntimeDir({ parents: RUNTIME_PARENTS, dataDir: config.dataDir })).path;
   const reaper = started.use(startReaper({ runtimeDir, log }));
 
   // Beside the database's start, which takes longer.
@@ -84,7 +85,9 @@ export async function startOrla(
     }),
     (pool) => pool.end(),
   );
-  // An idle connection that breaks is replaced at the next use.
+  // The pool looks after idle connections and replaces those that break; whoever uses one learns it
+  // from the query that fails. Without a listener, a break between two queries would end the process.
+  pool.on("connect", (client) => client.on("error", () => {}));
   pool.on("error", (error) => log.warn("an idle database connection broke", { error }));
 
   const [catalog, writer, version] = await Promise.all([

@@ -2,8 +2,9 @@
  * A node's private directory for sockets and the modules of running functions: short-lived, and
  * with a short path, because a unix socket's path has room for about a hundred bytes.
  */
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { OrlaError } from "../base/errors.ts";
+import { readIfPresent, writePrivateFile } from "./private-file.ts";
 
 /** `sun_path` holds 104 bytes on macOS, 108 on Linux; what we put below is at most this long. */
 const LONGEST_SOCKET_PATH_BYTES = 100;
@@ -13,11 +14,46 @@ export interface RuntimeDir extends AsyncDisposable {
   readonly path: string;
 }
 
+export interface RuntimeDirOptions {
+  /** Tried in turn. */
+  readonly parents: readonly string[];
+  /** Locked for this node. Remembers the directory, should node and reaper be killed together. */
+  readonly dataDir: string;
+}
+
 /**
- * Makes `<parent>/orla-xxxxxx`. Other users may pass through it (0711) only when we are root and
+ * Makes `<parent>/orla-xxxxxxxx`. Other users may pass through it (0711) only when we are root and
  * have children of another uid; what lies in it has its own 0700 directories.
  */
-export async function createRuntimeDir(parents: readonly string[]): Promise<RuntimeDir> {
+export async function createRuntimeDir(
+  { parents, dataDir }: RuntimeDirOptions,
+): Promise<RuntimeDir> {
+  const record = join(dataDir, "orla.runtime");
+  await removeRecorded(record);
+  const path = await makeFirstPossible(parents);
+  await writePrivateFile(record, path + "\n");
+  return {
+    path,
+    async [Symbol.asyncDispose]() {
+      await Deno.remove(path, { recursive: true }).catch(ignoreAbsent);
+      await Deno.remove(record).catch(ignoreAbsent);
+    },
+  };
+}
+
+/** What a node left that had no time to clean up. */
+async function removeRecorded(record: string): Promise<void> {
+  const path = (await readIfPresent(record))?.trim();
+  if (path === undefined || !/^orla-[a-z0-9]{8}$/.test(basename(path))) return;
+  try {
+    // A name in /tmp may be somebody else's by now.
+    if ((await Deno.lstat(path)).uid === Deno.uid()) await Deno.remove(path, { recursive: true });
+  } catch (thrown) {
+    ignoreAbsent(thrown);
+  }
+}
+
+async function makeFirstPossible(parents: readonly string[]): Promise<string> {
   const failures: string[] = [];
   for (const parent of parents) {
     const path = join(parent, `orla-${randomName()}`);
@@ -29,12 +65,7 @@ export async function createRuntimeDir(parents: readonly string[]): Promise<Runt
       // Never an existing directory: /tmp is everybody's.
       await Deno.mkdir(path, { mode: 0o700 });
       if (Deno.uid() === 0) await Deno.chmod(path, 0o711);
-      return {
-        path,
-        async [Symbol.asyncDispose]() {
-          await Deno.remove(path, { recursive: true }).catch(ignoreAbsent);
-        },
-      };
+      return path;
     } catch (cause) {
       failures.push(`${parent}: ${cause instanceof Error ? cause.message : cause}`);
     }

@@ -7,6 +7,7 @@
  */
 import { z } from "zod";
 import { type LogLevel, logLevels } from "../base/log.ts";
+import { duration, integer, optionalText, postgresUrl, text } from "./setting-schema.ts";
 
 export interface Setting<T = unknown> {
   /** Name of the environment variable. */
@@ -34,32 +35,6 @@ export interface Setting<T = unknown> {
 function setting<T>(description: Setting<T>): Setting<T> {
   return description;
 }
-
-const text = z.string().min(1);
-const optionalText = z.union([text, z.null()]);
-
-const digits = z.union([z.number(), z.string().regex(/^\d+$/).transform(Number)]);
-const integer = (min: number, max: number) => digits.pipe(z.number().int().min(min).max(max));
-
-/** Milliseconds: a plain number, or one with a unit. */
-function duration(minMs: number, maxMs: number): z.ZodType<number> {
-  const units: Readonly<Record<string, number>> = {
-    ms: 1,
-    s: 1000,
-    min: 60_000,
-    h: 3_600_000,
-    d: 86_400_000,
-  };
-  const withUnit = z.string().regex(/^\d+(\.\d+)?\s*(ms|s|min|h|d)$/).transform((written) => {
-    const unit = written.replace(/^[\d.\s]+/, "");
-    return parseFloat(written) * (units[unit] ?? 1);
-  });
-  return z.union([digits, withUnit]).pipe(z.number().min(minMs).max(maxMs));
-}
-
-const postgresUrl = z.string().refine((written) =>
-  /^postgres(ql)?:\/\//.test(written) && URL.canParse(written)
-);
 
 const DAY_MS = 86_400_000;
 

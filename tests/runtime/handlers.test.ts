@@ -216,6 +216,12 @@ test("main: declared parameters from SQL, and from JSON bodies of every shape", 
   deepStrictEqual(await post({ b: "x" }), [null, "object", "x"]);
   deepStrictEqual(await post([2, "y"]), [2, "number", "y"]);
   deepStrictEqual(await post(3), [3, "number", null]);
+  const form = ["content-type", "application/x-www-form-urlencoded"];
+  for (const text of ['{"a": 4, "b": "x"}', "a=4&b=x"]) {
+    const bytes = new TextEncoder().encode(text);
+    const reply = await rig.http(fn, { method: "POST", headers: form, body: bytes });
+    deepStrictEqual(JSON.parse(await textOf(reply)), [4, "number", "x"], "what `curl -d` sends");
+  }
   const get = await rig.http(fn, { url: "http://localhost/?a=5&b=z" });
   deepStrictEqual(JSON.parse(await textOf(get)), [5, "number", "z"]);
   deepStrictEqual(await rig.payload(fn, { a: 7, b: "p" }), [7, "number", "p"]);

@@ -98,12 +98,12 @@ LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
   SELECT jsonb_build_object(
     'parameters', CASE WHEN jsonb_typeof(request -> 'parameters') = 'array' THEN (
       SELECT coalesce(jsonb_agg(jsonb_build_object('name', p ->> 'name', 'type',
-        format_type(edge.resolve_type(p ->> 'type', path, caller, false, p ->> 'position'), NULL))
+        format_type(edge.resolve_type(p ->> 'type', path, caller, false, p ->> 'position'), -1))
         ORDER BY n), '[]')
       FROM jsonb_array_elements(request -> 'parameters') WITH ORDINALITY u(p, n)) END,
     'returns', CASE WHEN request ->> 'returns' IS NOT NULL THEN
       format_type(edge.resolve_type(
-        request ->> 'returns', path, caller, true, request ->> 'returnsPosition'), NULL) END)
+        request ->> 'returns', path, caller, true, request ->> 'returnsPosition'), -1) END)
 $$;
 
 -- `public.f(text, integer)`: what DROP, GRANT and to_regprocedure want.

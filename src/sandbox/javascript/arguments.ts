@@ -102,17 +102,20 @@ function fromBody(text: string, head: CallHead & { kind: "http" }): unknown {
     return keys(query).length === 0 ? null : query;
   }
   const type = contentType(head.headers);
-  if (startsWith(type, "application/x-www-form-urlencoded")) {
-    const fields: Record<string, string> = {};
-    forEachField(new Fields(text), (value, name) => fields[name] = value);
-    return fields;
-  }
   try {
     return parse(text);
   } catch (error) {
+    // `curl -d` calls everything a form, so a form is only what is no JSON.
+    if (startsWith(type, "application/x-www-form-urlencoded")) return fieldsOf(text);
     if (startsWith(type, "text/")) return text;
     throw new InvalidInput(`The request body is not JSON: ${(error as Error).message}`);
   }
+}
+
+function fieldsOf(text: string): Record<string, string> {
+  const fields: Record<string, string> = {};
+  forEachField(new Fields(text), (value, name) => fields[name] = value);
+  return fields;
 }
 
 function contentType(headers: readonly string[]): string {

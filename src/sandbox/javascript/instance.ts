@@ -25,6 +25,7 @@ import { payloadResult, sendHttpResult } from "./result.ts";
 import { callThatThrew } from "./timers.ts";
 import { type CallHost, type CallInput, RunningCall } from "./running-call.ts";
 import { StartGate } from "./start-gate.ts";
+import { encodeResult, encodeTypedResult } from "./value-codec.ts";
 
 interface InstanceOptions {
   readonly outbox: Outbox;
@@ -41,6 +42,7 @@ interface Loaded {
   readonly assignment: Assignment;
   readonly handler: Handler;
   readonly conventions: Readonly<Record<CallHead["kind"], Convention>>;
+  readonly encodeForSql: (value: unknown) => string;
 }
 
 const ERROR_LEVEL = 3;
@@ -102,8 +104,14 @@ export class Instance implements CallHost {
   }
 
   #frame(frame: Frame): void {
+    const call = this.#calls[frame.callId];
+    // Listeners of the call run in its scope, as if it had gone on to them by itself.
+    if (call === undefined) this.#handle(frame, undefined);
+    else runInScope(call, () => this.#handle(frame, call));
+  }
+
+  #handle(frame: Frame, call: RunningCall | undefined): void {
     const { type, callId, payload } = frame;
-    const call = this.#calls[callId];
     switch (type) {
       case FrameType.assign:
         this.#assign(decodeAssignment(payload));
@@ -160,6 +168,7 @@ export class Instance implements CallHost {
           http: conventionFor(assignment, "http"),
           payload: conventionFor(assignment, "payload"),
         },
+        encodeForSql: isJson(assignment.returns) ? encodeResult : encodeTypedResult,
       };
     } catch (error) {
       this.outbox.text(FrameType.error, 0, 0, encodeMessage(describeThrown(error)));
@@ -197,12 +206,15 @@ export class Instance implements CallHost {
   }
 
   async #run(call: RunningCall): Promise<void> {
-    const { assignment, handler, conventions } = this.#loaded as Loaded; // the gate opens after it
+    const { assignment, handler, conventions, encodeForSql } = this.#loaded as Loaded; // the gate opens after it
     const convention = conventions[call.head.kind];
     try {
       const result = await callHandler(handler, assignment, convention, call);
       if (call.head.kind === "http") await sendHttpResult(this.outbox, call, convention, result);
-      else await sendBody(this.outbox, call, "", await payloadResult(convention, result));
+      else {
+        const encode = call.head.shape === "arguments" ? encodeForSql : encodeResult;
+        await sendBody(this.outbox, call, "", await payloadResult(convention, result, encode));
+      }
     } catch (error) {
       this.#fail(call, error);
     }
@@ -215,4 +227,8 @@ export class Instance implements CallHost {
     const message = encodeMessage(describeThrown(error));
     this.outbox.text(FrameType.error, call.endFlags(), call.id, message);
   }
+}
+
+function isJson(type: string | null): boolean {
+  return type === null || type === "json" || type === "jsonb";
 }

@@ -73,6 +73,7 @@ function assignment(style: Style, url: string): Assignment {
     name: "rehearsal",
     version: 0,
     parameters: null,
+    returns: null,
     logBacklogBytes: 1 << 20,
     usesProcess: false,
   };

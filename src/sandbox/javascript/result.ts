@@ -43,14 +43,18 @@ export async function sendHttpResult(
 }
 
 /** For a caller who wants a value: what an HTTP answer means is its body, and a failure is one. */
-export async function payloadResult(convention: Convention, result: unknown): Promise<string> {
+export async function payloadResult(
+  convention: Convention,
+  result: unknown,
+  encode: (value: unknown) => string,
+): Promise<string> {
   if (convention === "payload" || convention === "parameters") {
-    return isResponse(result) ? await valueOfResponse(result) : encodeResult(result);
+    return isResponse(result) ? await valueOfResponse(result) : encode(result);
   }
   if (isResponse(result)) return await valueOfResponse(result);
   if (convention === "request") throw notAResponse(result, "a Response");
   if (isStatusObject(result)) return await valueOfResponse(await toResponse(result));
-  return encodeResult(result);
+  return encode(result);
 }
 
 interface StatusObject {

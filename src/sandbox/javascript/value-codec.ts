@@ -10,8 +10,9 @@ import { decodeBytes, encodeBytes } from "./bytea.ts";
 
 const { parse, stringify } = JSON;
 const { isArray } = Array;
-const { isSafeInteger } = Number;
+const { isFinite, isSafeInteger } = Number;
 const { keys } = Object;
+const { apply } = Reflect;
 const rawJson = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;
 // Not `test` nor `replace`: those look up `exec` on the prototype, where anything may be.
 const exec = uncurryThis(RegExp.prototype.exec);
@@ -159,13 +160,22 @@ function mapNumbers(value: unknown, convert: (digits: string) => unknown): unkno
 
 /** JSON text of a result. Throws for what JSON cannot say, such as a circle. */
 export function encodeResult(value: unknown): string {
+  return encode(value, encodeInner);
+}
+
+/** The same for SQL to read as some type, whose numbers have NaN and the infinities, by name. */
+export function encodeTypedResult(value: unknown): string {
+  return encode(value, encodeTypedInner);
+}
+
+function encode(value: unknown, inner: typeof encodeInner): string {
   switch (typeof value) {
     case "boolean":
       return value ? "true" : "false";
     case "string":
       return stringify(value);
     default:
-      return stringify(value, encodeInner) ?? "null";
+      return stringify(value, inner) ?? "null";
   }
 }
 
@@ -175,4 +185,9 @@ function encodeInner(this: Record<string, unknown>, key: string, value: unknown)
   const original = this[key];
   if (typeof original === "object" && original !== null) return encodeBytes(original) ?? value;
   return value;
+}
+
+function encodeTypedInner(this: Record<string, unknown>, key: string, value: unknown): unknown {
+  if (typeof value === "number") return isFinite(value) ? value : toText(value);
+  return apply(encodeInner, this, [key, value]);
 }
