@@ -5,6 +5,7 @@ number or a file's presence says nothing about what a container forbids.
 import errno
 import os
 import resource
+import signal
 import socket
 
 import cgroup
@@ -91,9 +92,25 @@ def _own_user(uid):
         raise OSError("the platform does not run as root")
     if uid is None:
         raise OSError("no range of user ids is configured")
-    os.setgroups([])
-    os.setresgid(uid, uid, uid)
-    os.setresuid(uid, uid, uid)
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setgroups([])
+            os.setresgid(uid, uid, uid)
+            os.setresuid(uid, uid, uid)
+            os.write(writer, b".")
+            signal.pause()
+        finally:
+            os._exit(0)
+    os.close(writer)
+    if os.read(reader, 1) != b".":
+        raise OSError("this root may not become user %d" % uid)
+    try:
+        # A container may allow the one and not the other; then nothing could stop an instance.
+        os.kill(pid, signal.SIGKILL)
+    except PermissionError:
+        raise OSError("this root may not kill what runs as another user") from None
 
 
 def _user_namespaces():
