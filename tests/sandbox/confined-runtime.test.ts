@@ -14,7 +14,8 @@ const isLinux = Deno.build.os === "linux";
 const isRoot = isLinux && Deno.uid() === 0;
 
 function test(name: string, when: boolean, run: () => Promise<void>): void {
-  Deno.test({ name: `confined runtime: ${name}`, ignore: !when, fn: run });
+  const reason = when ? "" : " (skipped: needs Linux, perhaps root)";
+  Deno.test({ name: `confined runtime: ${name}${reason}`, ignore: !when, fn: run });
 }
 
 class Rig implements AsyncDisposable {

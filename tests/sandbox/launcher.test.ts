@@ -16,7 +16,8 @@ const uids = { first: 210_000, last: 210_999 };
 const MB = 1 << 20;
 
 function test(name: string, when: boolean, run: () => Promise<void>): void {
-  Deno.test({ name: `launcher: ${name}`, ignore: !when, fn: run });
+  const reason = when ? "" : " (skipped: needs Linux, perhaps root)";
+  Deno.test({ name: `launcher: ${name}${reason}`, ignore: !when, fn: run });
 }
 
 class Rig implements AsyncDisposable {

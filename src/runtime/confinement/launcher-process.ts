@@ -4,17 +4,15 @@
  * every process it had launched with it.
  */
 import { constants } from "node:os";
-import { fileURLToPath } from "node:url";
 import { OrlaError } from "../../base/errors.ts";
-import {
-  type Confinement,
-  type FileRights,
-  type Findings,
-  type LauncherCommand,
-  type LauncherEvent,
-  type LaunchLimits,
-  type Network,
-  parseLauncherEvent,
+import { type LauncherLink, startLauncher } from "./launcher-link.ts";
+import type {
+  Confinement,
+  FileRights,
+  Findings,
+  LauncherEvent,
+  LaunchLimits,
+  Network,
 } from "./launcher-messages.ts";
 import { type Output, OutputSocket } from "./output-socket.ts";
 
@@ -62,24 +60,11 @@ export interface Exit {
 
 /** The system's own first: one found on PATH may be a wrapper that needs more than PATH. */
 const PYTHONS = ["/usr/bin/python3", "/usr/local/bin/python3", "python3"];
-const MAIN = fileURLToPath(new URL("../../sandbox/launcher/main.py", import.meta.url));
-
-/** It takes 30 ms. */
-const START_TIMEOUT_MS = 10_000;
-/** All of its children are killed, which takes as long as the kernel needs to free their memory. */
-const STOP_TIMEOUT_MS = 5_000;
-
 interface Launch {
+  readonly link: LauncherLink;
   readonly output: Output;
   readonly started: PromiseWithResolvers<SpawnedProcess>;
   readonly exited: PromiseWithResolvers<Exit>;
-}
-
-interface Running {
-  readonly pid: number;
-  send(command: LauncherCommand): void;
-  /** Closes its input; resolves when it is gone. */
-  stop(): Promise<void>;
 }
 
 export class LauncherProcess implements AsyncDisposable {
@@ -90,7 +75,7 @@ export class LauncherProcess implements AsyncDisposable {
   /** By process id. */
   readonly #living = new Map<number, Launch>();
   readonly #probes = new Map<number, PromiseWithResolvers<Findings>>();
-  #running: Promise<Running> | undefined;
+  #running: Promise<LauncherLink> | undefined;
   #lastId = 0;
   #closed = false;
 
@@ -109,6 +94,7 @@ export class LauncherProcess implements AsyncDisposable {
     const id = ++this.#lastId;
     const { network } = request;
     const launch: Launch = {
+      link: launcher,
       output: this.#output.expect(id),
       started: Promise.withResolvers(),
       exited: Promise.withResolvers(),
@@ -144,7 +130,7 @@ export class LauncherProcess implements AsyncDisposable {
     await this.#output[Symbol.asyncDispose]();
   }
 
-  #ensure(): Promise<Running> {
+  #ensure(): Promise<LauncherLink> {
     if (this.#closed) {
       return Promise.reject(new OrlaError("unavailable", "the launcher is stopped"));
     }
@@ -154,11 +140,18 @@ export class LauncherProcess implements AsyncDisposable {
     });
   }
 
-  async #startAny(): Promise<Running> {
+  async #startAny(): Promise<LauncherLink> {
+    const { uids, cgroups } = this.#options;
     const failures: string[] = [];
     for (const python of this.#options.pythons ?? PYTHONS) {
       try {
-        return await this.#startWith(python);
+        return await startLauncher({
+          python,
+          uids,
+          cgroups,
+          onEvent: (event) => this.#on(event),
+          onEnd: (why) => this.#lost(why),
+        });
       } catch (error) {
         failures.push(`${python}: ${error instanceof Error ? error.message : error}`);
       }
@@ -168,75 +161,10 @@ export class LauncherProcess implements AsyncDisposable {
     });
   }
 
-  async #startWith(python: string): Promise<Running> {
-    const { uids, cgroups, onProblem } = this.#options;
-    const options = { uids: uids === null ? null : [uids.first, uids.last], cgroups };
-    const child = new Deno.Command(python, {
-      args: ["-I", "-S", "-E", "-B", MAIN, JSON.stringify(options)],
-      cwd: "/",
-      clearEnv: true,
-      env: { PATH: "/usr/local/bin:/usr/bin:/bin" },
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "piped",
-      // Its own session: a Ctrl-C in the terminal is not for it.
-      detached: true,
-    }).spawn();
-    const ready = Promise.withResolvers<number>();
-    const words: string[] = [];
-    const heard = Promise.all([
-      eachLine(child.stdout, (line) => {
-        const event = parseLauncherEvent(line);
-        if (event.event === "ready") ready.resolve(event.pid);
-        else this.#on(event, send);
-      }).catch((error) => {
-        // It does not speak our language, so it is of no use.
-        words.push(String(error));
-        child.kill("SIGKILL");
-      }),
-      eachLine(child.stderr, (line) => void words.push(line)),
-    ]);
-    const writer = child.stdin.getWriter();
-    const encoder = new TextEncoder();
-    const send = (command: LauncherCommand) => {
-      // A broken pipe shows as the launcher's end, which is handled below.
-      writer.write(encoder.encode(JSON.stringify(command) + "\n")).catch(() => {});
-    };
-    const gone = child.status.then(async ({ code }) => {
-      await heard;
-      const last = words.at(-1) ?? `exit code ${code}`;
-      ready.reject(new Error(last));
-      this.#lost(last);
-      if (!this.#closed && running) onProblem(`the launcher ended: ${last}`);
-    });
-    let running = false;
-    const timer = setTimeout(() => {
-      ready.reject(new Error("it did not get ready in time"));
-      child.kill("SIGKILL");
-    }, START_TIMEOUT_MS);
-    try {
-      const pid = await ready.promise;
-      running = true;
-      const stop = async () => {
-        const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
-        await writer.close().catch(() => {});
-        await gone;
-        clearTimeout(timer);
-      };
-      return { pid, send, stop };
-    } catch (error) {
-      await writer.close().catch(() => {});
-      await gone;
-      throw error;
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  #on(event: Exclude<LauncherEvent, { event: "ready" }>, send: Running["send"]): void {
+  #on(event: Exclude<LauncherEvent, { event: "ready" }>): void {
     switch (event.event) {
       case "launched":
-        this.#launched(event, send);
+        this.#launched(event);
         return;
       case "failed":
         return this.#failed(event.id, new OrlaError("unavailable", event.message));
@@ -257,7 +185,6 @@ export class LauncherProcess implements AsyncDisposable {
 
   async #launched(
     { id, pid, uid }: { id: number; pid: number; uid: number | null },
-    send: Running["send"],
   ): Promise<void> {
     const launch = this.#launches.get(id);
     if (launch === undefined) return;
@@ -271,8 +198,9 @@ export class LauncherProcess implements AsyncDisposable {
       exited: launch.exited.promise,
       stdout,
       stderr,
-      kill: () => send({ op: "kill", pid }),
-      limitMemory: (memoryBytes) => send({ op: "limit", pid, memoryBytes }),
+      // Not those of a later launcher, which would know nothing of it.
+      kill: () => launch.link.send({ op: "kill", pid }),
+      limitMemory: (memoryBytes) => launch.link.send({ op: "limit", pid, memoryBytes }),
     });
   }
 
@@ -285,6 +213,7 @@ export class LauncherProcess implements AsyncDisposable {
   /** The kernel has killed all that it had launched. */
   #lost(why: string): void {
     this.#running = undefined;
+    if (!this.#closed) this.#options.onProblem(`the launcher ended: ${why}`);
     const error = new OrlaError("unavailable", `the launcher ended: ${why}`);
     for (const probe of this.#probes.values()) probe.reject(error);
     this.#probes.clear();
@@ -301,16 +230,4 @@ function signalName(number: number | null): Deno.Signal | null {
     if (value === number) return name as Deno.Signal; // both lists are the system's
   }
   return null;
-}
-
-async function eachLine(
-  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
-  take: (line: string) => void,
-): Promise<void> {
-  let partial = "";
-  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-    const lines = (partial + text).split("\n");
-    partial = lines.pop() ?? "";
-    lines.forEach(take);
-  }
 }

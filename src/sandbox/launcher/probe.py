@@ -92,25 +92,29 @@ def _own_user(uid):
         raise OSError("the platform does not run as root")
     if uid is None:
         raise OSError("no range of user ids is configured")
-    reader, writer = os.pipe()
+    became, tell = os.pipe()
+    until, hold = os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
+            os.close(hold)
             os.setgroups([])
             os.setresgid(uid, uid, uid)
             os.setresuid(uid, uid, uid)
-            os.write(writer, b".")
-            signal.pause()
+            os.write(tell, b".")
+            # Ends by itself where it cannot be killed: with us.
+            os.read(until, 1)
         finally:
             os._exit(0)
-    os.close(writer)
-    if os.read(reader, 1) != b".":
+    os.close(tell)
+    if os.read(became, 1) != b".":
         raise OSError("this root may not become user %d" % uid)
     try:
         # A container may allow the one and not the other; then nothing could stop an instance.
         os.kill(pid, signal.SIGKILL)
     except PermissionError:
         raise OSError("this root may not kill what runs as another user") from None
+    os.waitpid(pid, 0)
 
 
 def _user_namespaces():
