@@ -143,13 +143,8 @@ export class FunctionPool implements InstanceOwner {
     for (const instance of [...this.#instances, ...this.#draining]) instance.stop();
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    const all = [...this.#instances, ...this.#draining];
-    await Promise.all(all.map(({ gone }) => gone));
-  }
-
-  onRoom(instance: Instance): void {
-    if (instance.state === "ready") this.#backoff.succeeded();
+  onRoom(instance: Instance, cause: "imported" | "answered"): void {
+    if (cause === "answered") this.#backoff.succeeded();
     this.#dispatch();
     if (instance.idle) this.#watchIdle(instance);
   }

@@ -57,8 +57,8 @@ type Phase = "running" | "abandoned" | "background";
 
 /** Who assigned the instance hears what becomes of it. */
 export interface InstanceOwner {
-  /** The import succeeded, or a place for a call came free. */
-  onRoom(instance: Instance): void;
+  /** The import succeeded, or a place for a call came free because one was answered. */
+  onRoom(instance: Instance, cause: "imported" | "answered"): void;
   /** No new calls may be delivered: it began to drain by itself. */
   onDraining(instance: Instance): void;
   /**
@@ -303,7 +303,7 @@ export class Instance {
     if (this.#state === "assigned") this.#state = "ready";
     const now = this.#options.clock.now();
     for (const { invocation } of this.#deliveries.values()) invocation.instanceReady(now);
-    this.#owner?.onRoom(this);
+    this.#owner?.onRoom(this, "imported");
   }
 
   #importFailed(error: WireError): void {
@@ -354,7 +354,7 @@ export class Instance {
     this.#memory.sample(this.#options.clock.now());
     if (this.#state === "draining") {
       if (this.idle) this.stop();
-    } else this.#owner?.onRoom(this);
+    } else this.#owner?.onRoom(this, "answered");
   }
 
   #drainItself(): void {

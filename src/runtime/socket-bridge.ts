@@ -135,9 +135,8 @@ export class SocketBridge implements WebSocketBridge {
   #clientClosed({ code, reason }: CloseEvent): void {
     if (this.#isOver) return;
     const { outbox, callId } = this.#port;
-    if (this.#closing !== undefined) return;
-    // 1005 and 1006 say that no close came over the wire: the function learns of it as a loss.
-    if (code === 1006) return this.#cancel();
+    // 1006 says that no close came over the wire: the function learns of it as a loss.
+    if (code === 1006 && this.#closing === undefined) return this.#cancel();
     outbox.bytes(FrameType.socketClose, 0, callId, encodeSocketClose({ code, reason }));
   }
 

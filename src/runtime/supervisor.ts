@@ -101,6 +101,8 @@ class Supervisor implements Runtime {
   readonly #pools = new Map<string, FunctionPool>();
   readonly #active = new Set<FunctionPool>();
   readonly #services: PoolServices;
+  /** All whose process or directory is still there. */
+  readonly #instances = new Set<Instance>();
   #nextInstance = 0;
   #assigned = 0;
   #openCalls = 0;
@@ -190,10 +192,8 @@ class Supervisor implements Runtime {
       pool.close(new OrlaError("unavailable", "This node is stopping"));
       pool.stopAll();
     }
-    await Promise.all([
-      this.#blanks[Symbol.asyncDispose](),
-      ...pools.map((pool) => pool[Symbol.asyncDispose]()),
-    ]);
+    await this.#blanks[Symbol.asyncDispose]();
+    await Promise.all([...this.#instances].map(({ gone }) => gone));
     this.#tick?.cancel();
     this.#limiter[Symbol.dispose]();
   }
@@ -234,13 +234,11 @@ class Supervisor implements Runtime {
         else log.warn("a starting instance wrote", { instance: id, line });
       },
     });
-    return born.instance = new Instance({
-      id,
-      directory,
-      limiter: this.#limiter,
-      clock,
-      started,
-    });
+    const instance = new Instance({ id, directory, limiter: this.#limiter, clock, started });
+    born.instance = instance;
+    this.#instances.add(instance);
+    instance.gone.then(() => this.#instances.delete(instance));
+    return instance;
   }
 
   #takeBlank(): Instance | undefined {
@@ -276,6 +274,10 @@ class Supervisor implements Runtime {
 
   #activate(pool: FunctionPool): void {
     this.#active.add(pool);
+    this.#armTick();
+  }
+
+  #armTick(): void {
     this.#tick ??= this.#options.clock.after(TICK_MS, () => this.#runTick());
   }
 
@@ -286,9 +288,7 @@ class Supervisor implements Runtime {
       pool.tick(now);
       if (pool.quiet) this.#active.delete(pool);
     }
-    if (this.#active.size > 0) {
-      this.#tick = this.#options.clock.after(TICK_MS, () => this.#runTick());
-    }
+    if (this.#active.size > 0) this.#armTick();
   }
 
   #emptied(pool: FunctionPool): void {

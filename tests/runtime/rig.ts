@@ -178,7 +178,19 @@ export async function textOf({ body }: Pick<HttpReply, "body">): Promise<string>
   return await new Response(body as BodyInit | null).text();
 }
 
+/** A test that takes longer hangs. */
+const TEST_TIMEOUT_MS = 60_000;
+
 /** Every test may leak nothing: neither operations nor resources nor processes. */
 export function test(name: string, run: () => Promise<void>): void {
-  Deno.test({ name, fn: run, sanitizeOps: true, sanitizeResources: true });
+  const fn = async () => {
+    const hung = Promise.withResolvers<never>();
+    const timer = setTimeout(() => hung.reject(new Error("the test hangs")), TEST_TIMEOUT_MS);
+    try {
+      await Promise.race([run(), hung.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+  Deno.test({ name, fn, sanitizeOps: true, sanitizeResources: true });
 }

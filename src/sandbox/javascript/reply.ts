@@ -51,7 +51,9 @@ export async function sendResponse(outbox: Outbox, call: RunningCall, response: 
     const head = { status: 200, headers: [], socket: socket.protocol };
     if (!call.closed) outbox.head(FrameType.reply, 0, call.id, encodeMessage(head), null);
     call.socket = socket;
-    return await socket.run(outbox, call.id);
+    await socket.run(outbox, call.id);
+    if (!call.closed) outbox.bytes(FrameType.body, Flag.end | call.endFlags(), call.id);
+    return;
   }
   const head: HttpReplyHead = { status: statusOf(response), headers: flatten(headersOf(response)) };
   if (head.status < 200) {

@@ -1,0 +1,171 @@
+/** The tables of the reference say what the code says. */
+import assert from "node:assert/strict";
+import { dirname, join, normalize } from "node:path";
+import pg from "pg";
+import { errorMeanings } from "../src/base/errors.ts";
+import { commandTree } from "../src/cli/command-tree.ts";
+import {
+  defaultOptions,
+  optionTable,
+  type SupportedOption,
+} from "../src/functions/option-table.ts";
+import { describeType, formatDuration } from "../src/functions/option-value.ts";
+import { defaultLimits } from "../src/gateway/limits.ts";
+import { documents, root } from "./docs/documents.ts";
+import { anchorsOf, linksOf, tableBelow, withoutBackticks } from "./docs/markdown.ts";
+import { type OrlaProcess, startOrlaProcess } from "./orla.ts";
+
+const read = (path: string) => Deno.readTextFileSync(join(root, path));
+const idle = () => Promise.reject(new Error("only the tree is wanted"));
+const actions = {
+  ...{ start: idle, status: idle, stop: idle, get: idle, sql: idle, version: idle },
+  completion: idle,
+};
+
+Deno.test("sql.md: every option with its values, default and meaning", () => {
+  const documented = tableBelow(read("docs/sql.md"), "Options");
+  const supported = optionTable.filter((option) => option.supported);
+  assert.deepEqual(
+    documented,
+    supported.map((option) => [
+      ...[`\`${option.name}\``, describeType(option.type), shownDefault(option)],
+      option.meaning,
+    ]),
+  );
+});
+
+Deno.test("sql.md: every option that is known and refused", () => {
+  const [, later = ""] = read("docs/sql.md").split("Known by name and type");
+  assert.deepEqual(
+    tableBelow(`# Later\n${later}`, "Later"),
+    optionTable.filter(({ supported }) => !supported).map(({ name, type, meaning }) => [
+      ...[`\`${name}\``, describeType(type), meaning],
+    ]),
+  );
+});
+
+function shownDefault({ field, type }: SupportedOption): string {
+  const value = defaultOptions[field];
+  if (value === null) return "NULL";
+  switch (type.kind) {
+    case "size":
+      return `${value}MB`;
+    case "duration":
+      return formatDuration(Number(value));
+    case "choice":
+      return `'${value}'`;
+    default:
+      return String(value);
+  }
+}
+
+Deno.test("api.md: every error with its status, SQLSTATE and whether to retry", () => {
+  const documented = tableBelow(read("docs/api.md"), "Errors");
+  assert.deepEqual(
+    documented.map((row) => row.slice(0, 4)),
+    Object.entries(errorMeanings).map(([code, { status, sqlState, retryable }]) => [
+      ...[`\`${code}\``, String(status), sqlState, retryable ? "yes" : ""],
+    ]),
+  );
+  for (const [, , , , when = ""] of documented) assert.match(when, /^\p{Lu}.+\.$/u);
+});
+
+Deno.test("api.md: the limits of the gateway", () => {
+  const documented = Object.fromEntries(tableBelow(read("docs/api.md"), "Limits"));
+  const { maxBodyBytes, maxUrlLength, maxHeaders, maxHeaderBytes, bodyIdleTimeoutMs, maxInFlight } =
+    defaultLimits;
+  const expected = {
+    "body of a request": `${maxBodyBytes / 2 ** 20} MB`,
+    "URL": `${maxUrlLength.toLocaleString("en")} characters`,
+    "headers": `${maxHeaders}, of ${maxHeaderBytes / 1024} KB together`,
+    "pause in a request's body": `${bodyIdleTimeoutMs / 1000} s`,
+    "requests under way on one node, open WebSockets included": maxInFlight.toLocaleString("en"),
+  };
+  for (const [what, limit] of Object.entries(expected)) assert.equal(documented[what], limit, what);
+});
+
+Deno.test("cli.md: every command with its description", () => {
+  const program = commandTree(actions);
+  assert.deepEqual(
+    tableBelow(read("docs/cli.md"), "Commands").map(([command = "", description]) => [
+      ...[withoutBackticks(command), description],
+    ]),
+    program.commands.map((command) => {
+      const words = command.registeredArguments.map((argument) =>
+        argument.required ? ` <${argument.name()}>` : ` [${argument.name()}]`
+      );
+      return [`orla ${command.name()}${words.join("")}`, command.description()];
+    }),
+  );
+});
+
+Deno.test("links lead somewhere", () => {
+  const broken = documents.flatMap((path) =>
+    linksOf(read(path)).filter(({ target }) => !leadsSomewhere(path, target))
+      .map(({ target, line }) => `${path}:${line}: ${target}`)
+  );
+  assert.deepEqual(broken, []);
+});
+
+function leadsSomewhere(path: string, target: string): boolean {
+  const [file = "", anchor] = target.split("#");
+  const goal = file === "" ? path : normalize(join(dirname(path), file));
+  try {
+    if (anchor === undefined) return Deno.statSync(join(root, goal)) !== null;
+    return anchorsOf(read(goal)).has(anchor);
+  } catch {
+    return false;
+  }
+}
+
+Deno.test("what only a running Orla knows", async (t) => {
+  await using orla = await startOrlaProcess();
+  await t.step("sql.md: the columns of schema system", () => columnsAreDocumented(orla));
+  await t.step("api.md: every route", () => routesAreDocumented(orla));
+  await t.step("operations.md: every metric", () => metricsAreDocumented(orla));
+});
+
+async function columnsAreDocumented({ sqlUrl }: OrlaProcess): Promise<void> {
+  const client = new pg.Client({ connectionString: sqlUrl });
+  await client.connect();
+  const { rows } = await client.query<{ relation: string; columns: string[][] }>(`
+    SELECT table_schema || '.' || table_name AS relation,
+      json_agg(json_build_array(column_name, data_type) ORDER BY ordinal_position) AS columns
+    FROM information_schema.columns WHERE table_schema = 'system' GROUP BY 1 ORDER BY 1`);
+  await client.end();
+  const document = read("docs/sql.md");
+  assert.ok(rows.length >= 5);
+  for (const { relation, columns } of rows) {
+    const documented = tableBelow(document, `\`${relation}\``);
+    assert.deepEqual(
+      documented.map(([name = "", type]) => [withoutBackticks(name), type]),
+      columns,
+      relation,
+    );
+    for (const [, , meaning] of documented) assert.notEqual(meaning, "", relation);
+  }
+}
+
+async function routesAreDocumented({ http }: OrlaProcess): Promise<void> {
+  const answer = await fetch(`${http}/api/v1/openapi.json`);
+  const { paths }: { paths: Record<string, Record<string, unknown>> } = await answer.json();
+  const served = Object.entries(paths).flatMap(([path, item]) => {
+    const methods = Object.keys(item).filter((key) => key !== "parameters");
+    return methods.length > 2
+      ? [`any ${path}`]
+      : methods.map((method) => `${method.toUpperCase()} ${path}`);
+  });
+  const documented = tableBelow(read("docs/api.md"), "Routes").map(([method = "", path = ""]) =>
+    `${method} ${withoutBackticks(path)}`
+  );
+  assert.deepEqual(documented.sort(), served.sort());
+}
+
+async function metricsAreDocumented({ http }: OrlaProcess): Promise<void> {
+  const page = await (await fetch(`${http}/metrics`)).text();
+  const served = [...page.matchAll(/^# TYPE (\w+) (\w+)$/gm)].map(([, name, type]) => [name, type]);
+  const documented = tableBelow(read("docs/operations.md"), "Metrics").map(([name = "", type]) => [
+    ...[withoutBackticks(name), type],
+  ]);
+  assert.deepEqual(documented.sort(), served.sort());
+}
