@@ -79,17 +79,30 @@ function namesOf({ id, declarations }: Declaration): string[] {
   return declarations?.map((declaration) => declaration.id.name) ?? (id ? [id.name] : []);
 }
 
+const REHEARSAL = new URL("../sandbox/javascript/rehearsal/", import.meta.url);
+const ENTRY = new URL("../sandbox/javascript/bootstrap.ts", import.meta.url);
+
 /**
- * Writes the bootstrap into a directory and returns the path of its main module, which has nothing
+ * Writes the bootstrap into a directory that every user may read, whatever the umask: instances may
+ * have users of their own. Returns the path of its main module, which has nothing
  * but an import of the script as text: a main module's own imports need no permission.
  */
-export async function writeBootstrap(entry: URL, directory: string): Promise<string> {
-  await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
-  await Deno.writeTextFile(`${directory}/bootstrap.txt`, linkScript(entry));
+export async function writeBootstrap(directory: string): Promise<string> {
+  const script = `${directory}/bootstrap.txt`;
   const main = `${directory}/main.js`;
+  await Deno.mkdir(directory, { recursive: true });
+  await Deno.writeTextFile(script, linkScript(ENTRY));
   await Deno.writeTextFile(
     main,
     'import script from "./bootstrap.txt" with { type: "text" };\nawait (0, eval)(script);\n',
   );
+  for (const path of [script, main]) await Deno.chmod(path, 0o644);
+  const rehearsal = `${directory}/rehearsal`;
+  await Deno.mkdir(rehearsal);
+  for await (const { name } of Deno.readDir(REHEARSAL)) {
+    await Deno.copyFile(new URL(name, REHEARSAL), `${rehearsal}/${name}`);
+    await Deno.chmod(`${rehearsal}/${name}`, 0o644);
+  }
+  for (const path of [rehearsal, directory]) await Deno.chmod(path, 0o755);
   return main;
 }

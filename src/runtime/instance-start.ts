@@ -37,7 +37,7 @@ export async function startInstance(request: StartRequest): Promise<StartedInsta
   let process: InstanceProcess | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   try {
-    process = launcher.launch({ directory, onLine });
+    process = await launcher.launch({ directory, onLine });
     onSpawn(process);
     const connection = await Promise.race([
       listener.accept(),

@@ -157,10 +157,12 @@ export class Instance {
     try {
       this.#memory.begin(version.options.memoryMb);
       limiter.limitMemory(this.pid, version.options.memoryMb);
+      this.#process.limitMemory(version.options.memoryMb);
+      const file = modulePath(version, directory);
       // Synchronous: 60 µs, where the asynchronous way has a thread's hand-over added.
-      Deno.writeTextFileSync(modulePath(version, directory), version.module.code, {
-        mode: 0o600,
-      });
+      Deno.writeTextFileSync(file, version.module.code, { mode: 0o600 });
+      const { uid } = this.#process;
+      if (uid !== null) Deno.chownSync(file, uid, uid);
       const message = encodeMessage(assignmentFor(version, directory));
       this.#outbox.text(FrameType.assign, 0, 0, message);
     } catch (cause) {

@@ -2,13 +2,18 @@
  * The one place that starts a process. It knows the flags that make Deno a sandbox; which isolation
  * the operating system adds is another launcher behind the same interface.
  */
+import { dirname } from "node:path";
 import { captureLines, keepTail } from "./output-capture.ts";
 
 export interface InstanceProcess {
   readonly pid: number;
+  /** Its own user, who must be able to read what it shall run; `null` for ours. */
+  readonly uid: number | null;
   /** Never rejects. */
   readonly exited: Promise<ProcessExit>;
   kill(): void;
+  /** Where the system keeps an account of its own for the process; elsewhere nothing happens. */
+  limitMemory(memoryMb: number): void;
 }
 
 export interface ProcessExit {
@@ -26,13 +31,8 @@ export interface LaunchRequest {
 }
 
 export interface Launcher {
-  launch(request: LaunchRequest): InstanceProcess;
-}
-
-interface DenoLauncherOptions {
-  readonly denoPath: string;
-  /** Path of the bootstrap module. */
-  readonly bootstrap: string;
+  /** Rejects with `unavailable` when there is no process to be had. */
+  launch(request: LaunchRequest): Promise<InstanceProcess>;
 }
 
 /** Loopback, private, link-local, shared, benchmark, multicast and reserved addresses. */
@@ -55,6 +55,45 @@ const DENIED_NETWORKS = [
 /** A path that can be neither read nor made: Deno would share storage between instances there. */
 const NO_DIRECTORY = "/dev/null/none";
 
+/** What each JavaScript instance may do as Deno enforces it, and the settings that keep it small. */
+export function denoArguments(
+  bootstrap: string,
+  directory: string,
+): string[] {
+  const rehearsal = `${dirname(bootstrap)}/rehearsal`;
+  return [
+    "run",
+    "--quiet",
+    "--no-prompt",
+    "--no-remote",
+    "--no-npm",
+    "--no-config",
+    "--no-lock",
+    "--cached-only",
+    "--no-code-cache",
+    // A small young generation: memory stays near what is live, at little cost in speed.
+    "--v8-flags=--max-semi-space-size=4",
+    `--allow-read=${directory},${rehearsal}`,
+    `--allow-write=${directory}`,
+    "--allow-net",
+    `--deny-net=${DENIED_NETWORKS.join()}`,
+    bootstrap,
+  ];
+}
+
+/**
+ * Deno reads `.npmrc` in HOME, and without HOME would have the C library look up the user, in files
+ * and over a socket. Nothing can ever be made below /proc.
+ */
+export const DENO_ENVIRONMENT = { DENO_DIR: NO_DIRECTORY, HOME: "/proc/none" } as const;
+
+interface DenoLauncherOptions {
+  readonly denoPath: string;
+  /** Path of the bootstrap module. */
+  readonly bootstrap: string;
+}
+
+/** Starts Deno as an ordinary child: its own permissions are all that confines it. */
 export class DenoLauncher implements Launcher {
   readonly #options: DenoLauncherOptions;
 
@@ -62,54 +101,42 @@ export class DenoLauncher implements Launcher {
     this.#options = options;
   }
 
-  launch({ directory, onLine }: LaunchRequest): InstanceProcess {
-    const { denoPath, bootstrap } = this.#options;
-    const process = new Deno.Command(denoPath, {
-      args: [
-        "run",
-        "--quiet",
-        "--no-prompt",
-        "--no-remote",
-        "--no-npm",
-        "--no-config",
-        "--no-lock",
-        "--cached-only",
-        "--no-code-cache",
-        // A small young generation: memory stays near what is live, at little cost in speed.
-        "--v8-flags=--max-semi-space-size=4",
-        `--allow-read=${directory}`,
-        `--allow-write=${directory}`,
-        "--allow-net",
-        `--deny-net=${DENIED_NETWORKS.join()}`,
-        bootstrap,
-      ],
+  launch({ directory, onLine }: LaunchRequest): Promise<InstanceProcess> {
+    const process = new Deno.Command(this.#options.denoPath, {
+      args: denoArguments(this.#options.bootstrap, directory),
       cwd: directory,
       clearEnv: true,
-      env: { DENO_DIR: NO_DIRECTORY },
+      env: DENO_ENVIRONMENT,
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
     }).spawn();
-    const tail = keepTail();
-    const output = Promise.all([
-      captureLines(process.stdout, (line) => onLine("stdout", line)),
-      captureLines(process.stderr, (line) => onLine("stderr", line), tail.add),
-    ]);
-    const exited = Promise.all([process.status, output]).then(([{ code, signal }]) => ({
-      code,
-      signal,
-      lastWords: tail.text(),
-    }));
-    return {
-      pid: process.pid,
-      exited,
-      kill: () => {
-        try {
-          process.kill("SIGKILL");
-        } catch {
-          // It is gone already.
-        }
-      },
+    const kill = () => {
+      try {
+        process.kill("SIGKILL");
+      } catch {
+        // It is gone already.
+      }
     };
+    const exited = withLastWords(process.status, process, onLine);
+    return Promise.resolve({ pid: process.pid, uid: null, exited, kill, limitMemory: () => {} });
   }
+}
+
+/** Passes on what the process writes, and adds the end of it to its exit. */
+export async function withLastWords(
+  exit: Promise<Omit<ProcessExit, "lastWords">>,
+  output: {
+    readonly stdout: ReadableStream<Uint8Array>;
+    readonly stderr: ReadableStream<Uint8Array>;
+  },
+  onLine: LaunchRequest["onLine"],
+): Promise<ProcessExit> {
+  const tail = keepTail();
+  const [{ code, signal }] = await Promise.all([
+    exit,
+    captureLines(output.stdout, (line) => onLine("stdout", line)),
+    captureLines(output.stderr, (line) => onLine("stderr", line), tail.add),
+  ]);
+  return { code, signal, lastWords: tail.text() };
 }

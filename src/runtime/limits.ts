@@ -31,21 +31,28 @@ const RLIMIT_CORE = 4;
 const RLIMIT_NOFILE = 7;
 
 /** Sockets for a function's own fetches; Deno itself holds about twenty descriptors. */
-const MAX_OPEN_FILES = 256;
+export const MAX_OPEN_FILES = 256;
 
 /** The only file an instance writes has four bytes. */
-const MAX_FILE_BYTES = 4096;
+export const MAX_FILE_BYTES = 4096;
 
 interface MemoryMap {
   readonly privateBytes: number;
   readonly dataBytes: number;
 }
 
+// <asm/unistd.h>
+const SYS_SETRESUID = Deno.build.arch === "x86_64" ? 117n : 147n;
+const SYS_SETRESGID = Deno.build.arch === "x86_64" ? 119n : 149n;
+const KEEP = -1;
+const ROOT = 0;
+
 class LinuxLimiter implements Limiter {
   readonly enforced = { memoryByKernel: true, memoryByPolling: true, files: true };
   readonly #libc = Deno.dlopen("libc.so.6", {
     prlimit: { parameters: ["i32", "i32", "buffer", "pointer"], result: "i32" },
     getpagesize: { parameters: [], result: "i32" },
+    syscall: { parameters: ["i64", "i32", "i32", "i32"], result: "i64" },
   });
   readonly #pageBytes = this.#libc.symbols.getpagesize();
 
@@ -74,10 +81,26 @@ class LinuxLimiter implements Limiter {
 
   #set(pid: number, resource: number, value: number): void {
     const limit = new BigUint64Array([BigInt(value), BigInt(value)]);
-    const failed = this.#libc.symbols.prlimit(pid, resource, limit, null) !== 0;
-    if (failed && this.#map(pid) !== null) {
+    const set = () => this.#libc.symbols.prlimit(pid, resource, limit, null) === 0;
+    if (!set() && !this.#asItsUser(pid, set) && this.#map(pid) !== null) {
       throw new Error(`prlimit refused to set limit ${resource} of process ${pid}`);
     }
+  }
+
+  /**
+   * Root in a container lacks the capability to set another user's limits, but may pass for that
+   * user. Only the real ids count for it, and system calls made directly change this thread's alone.
+   */
+  #asItsUser(pid: number, act: () => boolean): boolean {
+    const uid = Deno.uid() === ROOT ? ownerOf(pid) : null;
+    if (uid === null || uid === ROOT) return false;
+    const { syscall } = this.#libc.symbols;
+    const become = (id: number) =>
+      syscall(SYS_SETRESGID, id, KEEP, KEEP) === 0n &&
+      syscall(SYS_SETRESUID, id, KEEP, KEEP) === 0n;
+    const done = become(uid) && act();
+    if (!become(ROOT)) throw new Error("cannot become root again after setting a limit");
+    return done;
   }
 
   #map(pid: number): MemoryMap | null {
@@ -92,6 +115,14 @@ class LinuxLimiter implements Limiter {
       privateBytes: (resident - shared) * this.#pageBytes,
       dataBytes: data * this.#pageBytes,
     };
+  }
+}
+
+function ownerOf(pid: number): number | null {
+  try {
+    return Deno.statSync(`/proc/${pid}`).uid;
+  } catch {
+    return null; // It is gone.
   }
 }
 

@@ -85,12 +85,11 @@ const DEFAULTS = {
 } as const;
 
 export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
-  const entry = new URL("../sandbox/javascript/bootstrap.ts", import.meta.url);
   const { denoPath, runtimeDir } = options;
   const launcher = options.launcher ??
     new DenoLauncher({
       denoPath,
-      bootstrap: await writeBootstrap(entry, `${runtimeDir}/bootstrap`),
+      bootstrap: await writeBootstrap(`${runtimeDir}/bootstrap`),
     });
   return new Supervisor({ ...DEFAULTS, clock: systemClock, ...options, launcher });
 }

@@ -28,6 +28,7 @@ export function banner({ orla, config, workingDirectory, startMs }: BannerOption
     `  database  ${about.database}`,
     `  data      ${config.dataDir}`,
     `  sandbox   ${sandboxLevel(about.sandbox)}`,
+    `            ${confinementLevel(about.confinement)}`,
     "",
     `  psql ${get("sql")}`,
     `  curl -H apikey:${get("anon-key")} ${state.http}/functions/v1/hello`,
@@ -53,6 +54,13 @@ function sandboxLevel(sandbox: Orla["about"]["sandbox"]): string {
     : "memory NOT limited";
   const files = sandbox.files ? "files limited" : "files NOT limited";
   return `a process per instance, Deno permissions, ${memory}, ${files}`;
+}
+
+/** The kernel's part. What is missing is a reason to look closer, not to be alarmed at each start. */
+function confinementLevel({ level, missing }: Orla["about"]["confinement"]): string {
+  const [first] = missing;
+  const rest = first === undefined ? "" : `; not enforced: ${first.what} (${first.why})`;
+  return `confinement level ${level} of 3${rest}`;
 }
 
 /** As the user can type it here. */

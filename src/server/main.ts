@@ -12,6 +12,8 @@ import { type FunctionVersion, qualifiedName } from "../functions/function.ts";
 import { startExecutionWriter } from "../observability/execution-writer.ts";
 import { Metrics } from "../observability/metrics.ts";
 import { teeSink } from "../observability/tee-sink.ts";
+import { chooseLauncher } from "../runtime/confinement/choose-launcher.ts";
+import type { LevelReport } from "../runtime/confinement/sandbox-report.ts";
 import { createRuntime, type Runtime } from "../runtime/supervisor.ts";
 import { startCallbackEndpoint } from "../sqlgateway/callback.ts";
 import { besideEmbeddedPostgres, type CallbackPlace, overNetwork } from "./callback-address.ts";
@@ -38,6 +40,8 @@ export interface AboutNode {
   readonly version: string;
   readonly database: string;
   readonly sandbox: ReturnType<Runtime["stats"]>["enforced"];
+  /** What the operating system adds to it, and what it does not. */
+  readonly confinement: LevelReport;
   readonly hasNoFunctions: boolean;
 }
 
@@ -61,6 +65,10 @@ export async function startOrla(
   const runtimeDir =
     started.use(await createRuntimeDir({ parents: RUNTIME_PARENTS, dataDir: config.dataDir })).path;
   const reaper = started.use(startReaper({ runtimeDir, log }));
+
+  // Beside the database's start, which takes longer.
+  const choosing = chooseLauncher({ denoPath: Deno.execPath(), runtimeDir, log });
+  started.defer(() => choosing.then((chosen) => chosen[Symbol.asyncDispose](), () => {}));
 
   const { database, callback } = await openDatabase(
     { config, keys, areNew, runtimeDir, reaper, log },
@@ -96,8 +104,10 @@ export async function startOrla(
   ]);
 
   const metrics = new Metrics();
+  const { launcher, report: { javascript: confinement } } = await choosing;
   const runtime = started.use(
     await createRuntime({
+      launcher,
       denoPath: Deno.execPath(),
       runtimeDir,
       sink: teeSink(metrics, writer),
@@ -138,7 +148,7 @@ export async function startOrla(
       version,
       callbackHost: callback.host,
       callbackPort: callback.port ?? endpoint.port ?? 0,
-      sandbox: { ...enforced },
+      sandbox: { ...enforced, ...confinement },
     }),
   );
   await runtime.ready();
@@ -158,6 +168,7 @@ export async function startOrla(
       version,
       database: database.description,
       sandbox: enforced,
+      confinement,
       hasNoFunctions: catalog.size === 0,
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

@@ -41,7 +41,10 @@ test("nothing persists: DENO_DIR cannot exist", async () => {
   await using rig = await startRig();
   const pid = await rig.payload(version(`export const main = () => Deno.pid`));
   const environ = await Deno.readTextFile(`/proc/${pid}/environ`);
-  deepStrictEqual(environ.split("\0").filter(Boolean), ["DENO_DIR=/dev/null/none"]);
+  deepStrictEqual(environ.split("\0").filter(Boolean), [
+    "DENO_DIR=/dev/null/none",
+    "HOME=/proc/none",
+  ]);
 });
 
 test("what a function writes to its standard output is a log line and no frame", async () => {

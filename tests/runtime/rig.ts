@@ -1,4 +1,4 @@
-/** A runtime with real processes, calls to give it, and what it reported. */
+/** A runtime with real processes, confined as far as this machine can, calls to give it, and what it reported. */
 import type {
   Call,
   HttpCall,
@@ -13,6 +13,7 @@ import type {
   HandlerStyle,
   Parameter,
 } from "../../src/functions/function.ts";
+import { chooseLauncher } from "../../src/runtime/confinement/choose-launcher.ts";
 import { createRuntime, type Runtime, type RuntimeOptions } from "../../src/runtime/supervisor.ts";
 
 export interface Finished extends ExecutionEnd {
@@ -57,12 +58,17 @@ export async function startRig(options: Partial<RuntimeOptions> = {}): Promise<R
       watchers.add(look);
       look();
     });
+  await Deno.chmod(directory, 0o711);
+  const log = { warn: (message: string) => void warnings.push(message) };
+  const denoPath = Deno.execPath();
+  const chosen = await chooseLauncher({ denoPath, runtimeDir: directory, log });
   const runtime = await createRuntime({
-    denoPath: Deno.execPath(),
+    launcher: chosen.launcher,
+    denoPath,
     runtimeDir: directory,
     poolSize: 1,
     reaper: { watch: (pid) => pids.add(pid), release: (pid) => pids.delete(pid) },
-    log: { warn: (message) => warnings.push(message) },
+    log,
     sink: {
       started: (execution) => started.push(execution),
       lasting: () => {},
@@ -103,6 +109,7 @@ export async function startRig(options: Partial<RuntimeOptions> = {}): Promise<R
     ended: (predicate) => eventually(finished, predicate),
     async [Symbol.asyncDispose]() {
       await runtime[Symbol.asyncDispose]();
+      await chosen[Symbol.asyncDispose]();
       const left = [...Deno.readDirSync(directory)].map(({ name }) => name);
       await Deno.remove(directory, { recursive: true });
       if (pids.size > 0) throw new Error(`processes were left behind: ${[...pids]}`);

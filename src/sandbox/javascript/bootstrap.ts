@@ -29,7 +29,7 @@ const STARTED = "started";
 const READ_BYTES = 64 * 1024;
 
 const started = Deno.openSync(STARTED, { write: true });
-await rehearse(started);
+await rehearse(started, new URL("rehearsal", Deno.mainModule).href);
 started.seekSync(0, Deno.SeekMode.Start);
 started.writeSync(new Uint8Array(4));
 

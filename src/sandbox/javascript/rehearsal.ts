@@ -12,21 +12,8 @@ import { Instance } from "./instance.ts";
 
 type Style = Assignment["style"];
 
-const codes: ReadonlyArray<readonly [style: Style, code: string]> = [
-  [
-    "web",
-    `export default async (request) => {
-      console.log("%s", request.method, { a: [1] });
-      return new Response(await request.text() || "{}", { headers: { "x-rehearsal": "1" } });
-    }`,
-  ],
-  [
-    "handler",
-    `export const handler = (request) =>
-      ({ status: 200, headers: { "content-type": "text/plain" }, body: request.body })`,
-  ],
-  ["main", `export const main = (payload) => ({ payload })`],
-];
+/** Each is a module in the folder `rehearsal`. */
+const styles: readonly Style[] = ["web", "handler", "main"];
 
 /** Never too old to start. */
 const sentAt = Number.MAX_SAFE_INTEGER;
@@ -41,15 +28,12 @@ const calls: ReadonlyArray<readonly [head: CallHead, body: string]> = [
   [{ ...common, kind: "payload", shape: "arguments" }, "[{}]"],
 ];
 
-/** Leaves its marks in the file, which the caller clears. */
-export async function rehearse(started: Deno.FsFile): Promise<void> {
-  for (const [style, code] of codes) {
-    // A file, as the real one: half a millisecond of a first import lies in the way to it.
-    const file = `${Deno.cwd()}/rehearsal-${style}.js`;
-    Deno.writeTextFileSync(file, code);
-    await perform(style, `file://${file}`, started);
-    Deno.removeSync(file);
-  }
+/**
+ * Leaves its marks in the file, which the caller clears. `folder` is the URL of the modules: files,
+ * as the real one, because half a millisecond of a first import lies in the way to a file.
+ */
+export async function rehearse(started: Deno.FsFile, folder: string): Promise<void> {
+  for (const style of styles) await perform(style, `${folder}/${style}.js`, started);
 }
 
 async function perform(style: Style, url: string, started: Deno.FsFile): Promise<void> {

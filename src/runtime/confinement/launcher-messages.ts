@@ -1,0 +1,98 @@
+/** What the launcher process (`sandbox/launcher/main.py`) is told and tells, one JSON object a line. */
+import { z } from "zod";
+
+export interface Confinement {
+  readonly landlock: boolean;
+  readonly seccomp: boolean;
+}
+
+export type Network =
+  /** No sockets but unix ones. */
+  | { readonly mode: "none" }
+  /** TCP to these local ports and nothing else; no UDP, names are the proxy's business. */
+  | { readonly mode: "proxy"; readonly ports: readonly number[] }
+  /** Anywhere the process's own rules let it. */
+  | { readonly mode: "direct" };
+
+export interface LaunchLimits {
+  readonly openFiles: number;
+  readonly fileBytes: number;
+  /** Enforced where the process has a user or a cgroup of its own. */
+  readonly threads: number;
+  /** Of the cgroup, where there is one; `null` for none yet. */
+  readonly memoryBytes: number | null;
+}
+
+/** Paths by what may be done with them; a directory stands for all that is in it. */
+export interface FileRights {
+  /** Reading is implied. */
+  readonly execute: readonly string[];
+  readonly read: readonly string[];
+  /** Existing files only: nothing can be made, renamed or removed. */
+  readonly write: readonly string[];
+}
+
+export type LauncherCommand =
+  | {
+    readonly op: "launch";
+    readonly id: number;
+    readonly program: string;
+    readonly argv: readonly string[];
+    readonly env: Readonly<Record<string, string>>;
+    readonly directory: string;
+    /** Unix socket that takes the process's output. */
+    readonly output: string;
+    readonly ownUser: boolean;
+    readonly limits: LaunchLimits;
+    readonly files: FileRights;
+    readonly network: Network["mode"];
+    readonly connectPorts: readonly number[];
+    readonly ipv6: boolean;
+    readonly confine: Confinement;
+  }
+  | { readonly op: "kill"; readonly pid: number }
+  | { readonly op: "limit"; readonly pid: number; readonly memoryBytes: number }
+  | { readonly op: "probe"; readonly id: number; readonly uid: number | null };
+
+/** `null` stands for "works", text for why it does not. */
+const finding = z.string().nullable();
+
+const findings = z.object({
+  machine: finding,
+  noNewPrivileges: finding,
+  seccomp: finding,
+  /** Whether the launcher can be asked about a system call. */
+  seccompListener: finding,
+  landlock: finding,
+  landlockAbi: z.number(),
+  ownUser: finding,
+  userNamespaces: finding,
+  raiseLimits: finding,
+  cgroup: z.object({ works: z.boolean(), description: z.string() }),
+});
+export type Findings = z.infer<typeof findings>;
+
+const launcherEvent = z.discriminatedUnion("event", [
+  z.object({ event: z.literal("ready"), pid: z.number(), landlockAbi: z.number() }),
+  z.object({
+    event: z.literal("launched"),
+    id: z.number(),
+    pid: z.number(),
+    uid: z.number().nullable(),
+  }),
+  z.object({ event: z.literal("failed"), id: z.number(), message: z.string() }),
+  z.object({
+    event: z.literal("exited"),
+    pid: z.number(),
+    code: z.number(),
+    signal: z.number().nullable(),
+  }),
+  z.object({ event: z.literal("probed"), id: z.number(), findings }),
+  /** A command that could not be carried out and that nobody waits for. */
+  z.object({ event: z.literal("problem"), message: z.string() }),
+]);
+export type LauncherEvent = z.infer<typeof launcherEvent>;
+
+export function parseLauncherEvent(line: string): LauncherEvent {
+  return launcherEvent.parse(JSON.parse(line));
+}
