@@ -34,6 +34,8 @@ export interface TestPostgresOptions {
 const UNPRIVILEGED_ID = 65534;
 /** A start takes 15–50 ms; a minute means that it hangs. */
 const START_DEADLINE_MS = 60_000;
+/** A fast stop takes some 20 ms. */
+const STOP_DEADLINE_MS = 5_000;
 
 const SETTINGS: Readonly<Record<string, string>> = {
   listen_addresses: "127.0.0.1",
@@ -94,7 +96,10 @@ export async function startTestPostgres(options: TestPostgresOptions = {}): Prom
         // It has ended by itself, as a test may want.
         if (!(thrown instanceof TypeError)) throw thrown;
       }
+      // A stop amid the restart after a backend's crash may wait for ever for the checkpointer.
+      const impatience = setTimeout(() => server.kill("SIGQUIT"), STOP_DEADLINE_MS);
       await server.status;
+      clearTimeout(impatience);
       await drained;
       await watchdog.release();
       await Deno.remove(directory, { recursive: true });
