@@ -52,7 +52,7 @@ class Rig implements AsyncDisposable {
         log,
         sink: {
           started: () => {},
-        lasting: () => {},
+          lasting: () => {},
           finished: () => {},
           log: ({ message }) => void lines.logged.push(message),
         },
