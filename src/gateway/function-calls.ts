@@ -21,7 +21,13 @@ import type { InboundHeaders } from "./inbound-headers.ts";
 import type { InFlight } from "./in-flight.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { Overdue, Watch } from "./overdue.ts";
-import { type BodyRead, hasBody, readBody, type RequestBody } from "./request-body.ts";
+import {
+  type BodyRead,
+  hasBody,
+  readBody,
+  type RequestBody,
+  StreamedBody,
+} from "./request-body.ts";
 import type { RequestTarget } from "./request-target.ts";
 import { serverTiming } from "./server-timing.ts";
 import type { WebSockets } from "./web-sockets.ts";
@@ -79,14 +85,14 @@ export async function callFunction(
       method,
       target.url,
       headers.forFunction,
-      body,
+      body instanceof StreamedBody ? body.stream : body,
       client,
     );
     if (pending !== undefined) started.invokedAt = performance.now();
     watch = deps.clients.add(client, started.invokedAt);
     const invocation = deps.invoker.invoke(version, call);
-    const reply = pending !== undefined && body instanceof ReadableStream
-      ? await pending.unlessFailed(invocation)
+    const reply = pending !== undefined && body instanceof StreamedBody
+      ? await pending.unlessFailed(answerAfter(body, headers, invocation))
       : await invocation;
     deps.clients.remove(watch);
 
@@ -111,6 +117,21 @@ export async function callFunction(
   } finally {
     if (place !== undefined && !lasting) deps.inFlight.leave(place);
   }
+}
+
+/**
+ * Deno 2.9.5 reads no more of an HTTP/1.1 request's body once its response has begun to stream
+ * (denoland/deno#36624): what is left is read before. With HTTP/2 both ways are open at once.
+ */
+async function answerAfter(
+  body: StreamedBody,
+  { chunked, contentLength }: InboundHeaders,
+  invocation: Promise<HttpReply>,
+): Promise<HttpReply> {
+  const reply = await invocation;
+  const maybeHttp1 = chunked || contentLength !== undefined;
+  if (maybeHttp1 && reply.body instanceof ReadableStream) await body.readAhead();
+  return reply;
 }
 
 interface StartedCall {

@@ -1,7 +1,6 @@
 /** One HTTP request to a function, as the runtime sees it. */
 import { Cancellation } from "../functions/cancellation.ts";
 import type { Caller, HeaderList, HttpCall } from "../functions/call.ts";
-import type { RequestBody } from "./request-body.ts";
 
 /** A class, as one shape of object is cheaper for the engine than literals spread together. */
 export class InboundCall implements HttpCall {
@@ -14,7 +13,7 @@ export class InboundCall implements HttpCall {
     readonly method: string,
     readonly url: string,
     readonly headers: HeaderList,
-    readonly body: RequestBody,
+    readonly body: HttpCall["body"],
     readonly cancellation: ClientPresence,
   ) {}
 }

@@ -24,6 +24,8 @@ export interface InboundHeaders {
   readonly requestId: string | undefined;
   /** Announced length of the body. */
   readonly contentLength: number | undefined;
+  /** The body comes in chunks, as only HTTP/1.1 has them. */
+  readonly chunked: boolean;
   /** The request asks to become a WebSocket. */
   readonly webSocket: boolean;
 }
@@ -33,6 +35,7 @@ type Treatment =
   | "key"
   | "request-id"
   | "content-length"
+  | "transfer-encoding"
   | "connection"
   | "upgrade"
   | "drop";
@@ -56,7 +59,7 @@ const treatments = new Map<string, Treatment>([
   ["proxy-connection", "drop"],
   ["te", "drop"],
   ["trailer", "drop"],
-  ["transfer-encoding", "drop"],
+  ["transfer-encoding", "transfer-encoding"],
   ["x-forwarded-for", "drop"],
   ["x-forwarded-host", "drop"],
   ["x-forwarded-port", "drop"],
@@ -78,6 +81,7 @@ export function readHeaders(
   let foreignKey = false;
   let requestId: string | undefined;
   let contentLength: number | undefined;
+  let chunked = false;
   let webSocket = false;
   let connection = "";
   let count = 0;
@@ -111,6 +115,9 @@ export function readHeaders(
         contentLength = readLength(value);
         forFunction.push(name, value);
         break;
+      case "transfer-encoding":
+        chunked = true;
+        break;
       case "connection":
         connection = value;
         break;
@@ -130,6 +137,7 @@ export function readHeaders(
     foreignKey,
     requestId,
     contentLength,
+    chunked,
     webSocket,
   };
 }

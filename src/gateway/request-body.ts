@@ -7,7 +7,7 @@ import type { InboundHeaders } from "./inbound-headers.ts";
 import { type GatewayLimits, WHOLE_BODY_BYTES } from "./limits.ts";
 import type { Overdue } from "./overdue.ts";
 
-export type RequestBody = Uint8Array | ReadableStream<Uint8Array> | null;
+export type RequestBody = Uint8Array | StreamedBody | null;
 
 /** A read from a client that may have stopped sending. */
 export interface BodyRead {
@@ -37,7 +37,7 @@ export function readBody(
   if (length !== undefined && length > options.limits.maxBodyBytes) throw tooLarge(options.limits);
   if (!hasBody(request.method, headers)) return null;
   if (length !== undefined && length <= WHOLE_BODY_BYTES) return readWhole(request, options);
-  return request.body === null ? null : guarded(request.body, options);
+  return request.body === null ? null : new StreamedBody(request.body, options);
 }
 
 /** The whole body, however it comes, for requests whose body is one JSON text. */
@@ -49,7 +49,7 @@ export async function readBodyBytes(
   const body = await readBody(request, headers, { ...options, onFailure: () => {} });
   if (body === null) return new Uint8Array(0);
   if (body instanceof Uint8Array) return body;
-  return await new Response(body).bytes();
+  return await new Response(body.stream).bytes();
 }
 
 function readWhole(request: Request, { idle, limits }: BodyOptions): Promise<Uint8Array> {
@@ -69,43 +69,64 @@ function readWhole(request: Request, { idle, limits }: BodyOptions): Promise<Uin
   });
 }
 
-function guarded(
-  source: ReadableStream<Uint8Array>,
-  { idle, limits, onFailure }: BodyOptions,
-): ReadableStream<Uint8Array> {
-  const reader = source.getReader();
-  let received = 0;
+/** A body on its way. Read from the socket as the function reads, until {@link readAhead}. */
+export class StreamedBody {
+  readonly stream: ReadableStream<Uint8Array>;
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #options: BodyOptions;
+  #controller!: ReadableStreamDefaultController<Uint8Array>;
+  #reading: Promise<void> | undefined;
+  #received = 0;
+  #isOver = false;
 
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      const fail = (error: OrlaError) => {
-        controller.error(error);
-        onFailure(error);
-        reader.cancel(error).catch(() => {});
-      };
-      let givenUp = false;
-      const read: BodyRead = {
-        giveUp() {
-          givenUp = true;
-          fail(stoppedSending(limits));
-        },
-      };
-      const watch = idle.add(read);
-      try {
-        const { done, value } = await reader.read();
-        if (givenUp) return;
-        if (done) return controller.close();
-        received += value.byteLength;
-        if (received > limits.maxBodyBytes) return fail(tooLarge(limits));
-        controller.enqueue(value);
-      } catch (cause) {
-        if (!givenUp) fail(clientGone(cause));
-      } finally {
-        idle.remove(watch);
+  constructor(source: ReadableStream<Uint8Array>, options: BodyOptions) {
+    this.#reader = source.getReader();
+    this.#options = options;
+    this.stream = new ReadableStream<Uint8Array>({
+      start: (controller) => void (this.#controller = controller),
+      pull: () => this.#read(),
+      cancel: (reason) => {
+        this.#isOver = true;
+        return this.#reader.cancel(reason);
+      },
+    }, { highWaterMark: 0 });
+  }
+
+  /** Reads what is left, wanted or not; the limits hold. Never rejects: failures end the stream. */
+  async readAhead(): Promise<void> {
+    while (!this.#isOver) await this.#read();
+  }
+
+  #read(): Promise<void> {
+    return this.#reading ??= this.#readChunk().finally(() => this.#reading = undefined);
+  }
+
+  async #readChunk(): Promise<void> {
+    const { idle, limits } = this.#options;
+    const watch = idle.add({ giveUp: () => this.#fail(stoppedSending(limits)) });
+    try {
+      const { done, value } = await this.#reader.read();
+      if (this.#isOver) return;
+      if (done) {
+        this.#isOver = true;
+        return this.#controller.close();
       }
-    },
-    cancel: (reason) => reader.cancel(reason),
-  }, { highWaterMark: 0 });
+      this.#received += value.byteLength;
+      if (this.#received > limits.maxBodyBytes) this.#fail(tooLarge(limits));
+      else this.#controller.enqueue(value);
+    } catch (cause) {
+      if (!this.#isOver) this.#fail(clientGone(cause));
+    } finally {
+      idle.remove(watch);
+    }
+  }
+
+  #fail(error: OrlaError): void {
+    this.#isOver = true;
+    this.#controller.error(error);
+    this.#options.onFailure(error);
+    this.#reader.cancel(error).catch(() => {});
+  }
 }
 
 function tooLarge(limits: GatewayLimits): OrlaError {

@@ -80,6 +80,8 @@ export class Metrics implements ExecutionSink {
   };
 
   constructor() {
+    // A series that begins at zero shows its first increase.
+    for (const counter of Object.values(this.#logLevels)) counter.inc(0);
     this.watch({
       type: "gauge",
       name: "orla_invocations_in_progress",
