@@ -3,6 +3,7 @@
  * its administrator has to do.
  */
 import { z } from "zod";
+import { LOCK_TIMEOUT_MS, MIGRATION_LOCK } from "./migrate.ts";
 import type { Queryable } from "./queryable.ts";
 
 export interface DatabaseProblem {
@@ -58,13 +59,15 @@ type Facts = z.infer<typeof factsRow>;
 
 /** Leaves the database as it was. An empty list means that `migrate` will work. */
 export async function checkDatabase(client: Queryable): Promise<DatabaseProblem[]> {
-  const { rows } = await client.query(FACTS);
-  const facts = z.tuple([factsRow]).parse(rows)[0];
+  const facts = await readFacts(client);
   const problems = problemsOf(facts);
-  if (problems.length === 0 && facts.dblink_schema === null) {
-    problems.push(...await tryExtension(client, facts));
-  }
-  return problems;
+  if (problems.length > 0 || facts.dblink_schema !== null) return problems;
+  return await tryExtension(client);
+}
+
+async function readFacts(client: Queryable): Promise<Facts> {
+  const { rows } = await client.query(FACTS);
+  return z.tuple([factsRow]).parse(rows)[0];
 }
 
 export function problemsOf(facts: Facts): DatabaseProblem[] {
@@ -123,8 +126,21 @@ export function problemsOf(facts: Facts): DatabaseProblem[] {
 }
 
 /** Who may create an extension differs between providers: try it, and take it back. */
-async function tryExtension(client: Queryable, facts: Facts): Promise<DatabaseProblem[]> {
+async function tryExtension(client: Queryable): Promise<DatabaseProblem[]> {
   await client.query("BEGIN");
+  try {
+    // Another node that starts now may be creating it.
+    await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
+    await client.query("SELECT pg_catalog.pg_advisory_xact_lock($1, $2)", [...MIGRATION_LOCK]);
+    const facts = await readFacts(client);
+    if (facts.dblink_schema !== null) return problemsOf(facts);
+    return await createExtension(client, facts);
+  } finally {
+    await client.query("ROLLBACK");
+  }
+}
+
+async function createExtension(client: Queryable, facts: Facts): Promise<DatabaseProblem[]> {
   try {
     await client.query("CREATE SCHEMA IF NOT EXISTS edge_dblink");
     await client.query("CREATE EXTENSION dblink SCHEMA edge_dblink");
@@ -137,7 +153,5 @@ async function tryExtension(client: Queryable, facts: Facts): Promise<DatabasePr
       fix: `CREATE SCHEMA IF NOT EXISTS edge_dblink AUTHORIZATION ${facts.user}; ` +
         "CREATE EXTENSION dblink SCHEMA edge_dblink;",
     }];
-  } finally {
-    await client.query("ROLLBACK");
   }
 }

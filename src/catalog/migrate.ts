@@ -20,16 +20,16 @@ export interface Migration {
 }
 
 /** Any two constants nobody else uses: the advisory lock that lets one node migrate at a time. */
-const LOCK = [0x6f726c61, 1] as const;
+export const MIGRATION_LOCK = [0x6f726c61, 1] as const;
 /** Another node's migrations take well under a second; a minute means that it hangs. */
-const LOCK_TIMEOUT_MS = 60_000;
+export const LOCK_TIMEOUT_MS = 60_000;
 
 const appliedRow = z.object({ number: z.int(), name: z.string(), checksum: z.string() });
 
 export async function migrate(client: Queryable, log: Logger): Promise<void> {
   const migrations = await readMigrations(new URL("./migrations/", import.meta.url));
   await client.query(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`);
-  await client.query("SELECT pg_catalog.pg_advisory_lock($1, $2)", [...LOCK]);
+  await client.query("SELECT pg_catalog.pg_advisory_lock($1, $2)", [...MIGRATION_LOCK]);
   try {
     await client.query("CREATE SCHEMA IF NOT EXISTS edge");
     await client.query(`CREATE TABLE IF NOT EXISTS edge.migrations (
@@ -43,7 +43,7 @@ export async function migrate(client: Queryable, log: Logger): Promise<void> {
     // Does something after a restore from a dump or an upgrade of the server.
     await client.query("SELECT edge.rebind()");
   } finally {
-    await client.query("SELECT pg_catalog.pg_advisory_unlock($1, $2)", [...LOCK]);
+    await client.query("SELECT pg_catalog.pg_advisory_unlock($1, $2)", [...MIGRATION_LOCK]);
     await client.query("RESET lock_timeout");
   }
 }

@@ -18,7 +18,11 @@ CREATE EXTENSION IF NOT EXISTS dblink SCHEMA edge_dblink;
 DO $$
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'orla_admin') THEN
-    CREATE ROLE orla_admin NOLOGIN;
+    BEGIN
+      CREATE ROLE orla_admin NOLOGIN;
+    EXCEPTION WHEN duplicate_object OR unique_violation THEN
+      -- Roles are the whole server's: another of its databases is being prepared at this moment.
+    END;
   END IF;
   -- The platform's own role, where it is not a superuser, needs to be a member to say so.
   IF NOT pg_catalog.pg_has_role(CURRENT_USER, 'orla_admin', 'USAGE') THEN
