@@ -9,7 +9,7 @@ import {
   optionTable,
   type SupportedOption,
 } from "../src/functions/option-table.ts";
-import { describeType, formatDuration } from "../src/functions/option-value.ts";
+import { describeType, formatDuration, formatSize } from "../src/functions/option-value.ts";
 import { defaultLimits } from "../src/gateway/limits.ts";
 import { documents, root } from "./docs/documents.ts";
 import { anchorsOf, linksOf, prose, tableBelow, withoutBackticks } from "./docs/markdown.ts";
@@ -49,7 +49,11 @@ function shownDefault({ field, type }: SupportedOption): string {
   if (value === null) return "NULL";
   switch (type.kind) {
     case "size":
-      return `${value}MB`;
+      return type.in === "bytes" ? formatSize(Number(value)) : `${value}MB`;
+    case "list":
+      return "()";
+    case "variables":
+      return "'{}'";
     case "duration":
       return formatDuration(Number(value));
     case "choice":

@@ -65,7 +65,13 @@ export const errorMeanings = {
   invalid_result: meaning(500, "22023", "function"),
   /** The function grew past its MEMORY. */
   memory_limit_exceeded: meaning(500, "53200", "function"),
-  /** The function's response, a log line or a frame grew past its limit. */
+  /** One call used more processor time than CPU_TIME. */
+  cpu_limit_exceeded: meaning(500, "54000", "function"),
+  /** The response or result grew past MAX_RESPONSE_SIZE. */
+  response_too_large: meaning(500, "54000", "function"),
+  /** The function asked the network for what it may not reach. */
+  network_denied: meaning(500, "42501", "function"),
+  /** A frame, the host calls or another count of the function's grew past its limit. */
   limit_exceeded: meaning(500, "54000", "function"),
   /** The process that ran the call died under it. */
   instance_crashed: meaning(502, "38000", "function", true),

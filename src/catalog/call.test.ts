@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { defaultOptions } from "../functions/option-table.ts";
 import { startTestEndpoint } from "./test-endpoint.ts";
 import { echo, startTestNode } from "./test-node.ts";
 import {
@@ -76,17 +77,7 @@ Deno.test("calls from SQL", async (t) => {
       returns: "text",
       code: "the\ncode",
       module: { code: "the\ncode", sourceMap: null, style: "main" },
-      options: {
-        memoryMb: 128,
-        timeoutMs: 30_000,
-        concurrency: 64,
-        minInstances: 0,
-        maxInstances: 8,
-        auth: "key",
-        handler: "auto",
-        description: null,
-        enabled: true,
-      },
+      options: defaultOptions,
     });
   });
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { defaultOptions } from "../functions/option-table.ts";
 import { OrlaError } from "../base/errors.ts";
 import { silentLogger } from "../base/log.ts";
 import { type Catalog, openCatalog } from "./catalog.ts";
@@ -44,17 +45,7 @@ Deno.test("a node's view of the catalog", async (t) => {
       returns: "integer",
       code: "function main(a) { return a; }",
       module: { code: "function main(a) { return a; }", sourceMap: null, style: "main" },
-      options: {
-        memoryMb: 128,
-        timeoutMs: 30_000,
-        concurrency: 64,
-        minInstances: 0,
-        maxInstances: 8,
-        auth: "key",
-        handler: "auto",
-        description: null,
-        enabled: true,
-      },
+      options: defaultOptions,
     });
     assert.equal(catalog.versionById("1"), catalog.find("default", "f"));
     assert.equal(catalog.find("default", "g"), undefined);

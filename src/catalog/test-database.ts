@@ -1,6 +1,7 @@
 /**
  * Databases for this folder's tests: one server, migrated once; each test gets a copy of its own.
  */
+import { defaultOptions } from "../functions/option-table.ts";
 import assert from "node:assert/strict";
 import pg from "pg";
 import { startTestPostgres, type TestPostgres } from "../../tests/postgres.ts";
@@ -138,18 +139,6 @@ export function createRequest(fields: CreateFields = {}): string {
     options: { ...defaultOptions, ...fields.options },
   });
 }
-
-export const defaultOptions = {
-  memoryMb: 128,
-  timeoutMs: 30_000,
-  concurrency: 64,
-  minInstances: 0,
-  maxInstances: 8,
-  auth: "key",
-  handler: "auto",
-  description: null,
-  enabled: true,
-} as const;
 
 /** The fields of a database error that people see. */
 export interface Refusal {

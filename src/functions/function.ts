@@ -6,7 +6,7 @@
  * `public`; every other namespace is the schema of the same name.
  */
 
-export type Language = "javascript" | "typescript";
+export type Language = "javascript" | "typescript" | "python" | "wasm";
 
 /** Who may call the function over HTTP: holders of a key, or anyone. */
 export type AuthMode = "key" | "none";
@@ -29,6 +29,33 @@ export interface FunctionOptions {
   readonly handler: HandlerMode;
   readonly description: string | null;
   readonly enabled: boolean;
+  /** Percent of one processor an instance may use; `null` for no limit. */
+  readonly cpuLimitPercent: number | null;
+  /** Milliseconds of processor time one call may use; `null` for no limit. */
+  readonly cpuTimeMs: number | null;
+  /** Bytes of one response or result. */
+  readonly maxResponseBytes: number;
+  /** Bytes of log lines one call may write; the rest is dropped and counted. */
+  readonly maxLogBytes: number;
+  /** `false`: exactly MIN_INSTANCES (at least one) serve, whatever the load. */
+  readonly autoScaling: boolean;
+  /** Keep prepared instances, WARM_CACHE_SIZE of them, so that no call waits for a start. */
+  readonly coldStartOptimization: boolean;
+  readonly warmCacheSize: number;
+  /** Private destinations the function may reach; see `net-rule.ts`. */
+  readonly allowNet: readonly string[];
+  /** Destinations it may not reach. */
+  readonly denyNet: readonly string[];
+  /** Variables of its environment. */
+  readonly env: Readonly<Record<string, string>>;
+  /** The database is open to it with its owner's rights too. */
+  readonly serviceRole: boolean;
+  /** Name of the configured Python environment it runs in; `null` for the default. */
+  readonly pythonEnv: string | null;
+  /** Read-only files it may open, below the platform's files directory. */
+  readonly files: readonly string[];
+  /** Where a WebAssembly module was fetched from; `null` when it was given inline. */
+  readonly source: string | null;
 }
 
 /** A declared SQL parameter. `type` is as `format_type` prints it: `bigint`, `text[]`, `public.point3`. */
@@ -38,9 +65,11 @@ export interface Parameter {
   readonly type: string;
 }
 
-/** Code ready to be imported by an instance: one ES module without relative imports. */
+/** Code ready to be run by an instance: one ES module without relative imports, or Python source. */
 export interface CompiledModule {
   readonly code: string;
+  /** Files that lie beside the module, name to base64: WebAssembly. */
+  readonly files?: Readonly<Record<string, string>> | undefined;
   /** Source map (version 3, JSON) where compiling moved lines or columns; `null` where it did not. */
   readonly sourceMap: string | null;
   /** How the module offers its handler. */

@@ -8,12 +8,13 @@ Deno.test("languages by any of their names, in any letter case", () => {
   equal(parseLanguage("ts"), "typescript");
 });
 
-Deno.test("other languages are refused where they stand", () => {
-  throws(() => parseLanguage("python", 7), { code: "not_supported", position: 7 });
+Deno.test("unknown languages are refused where they stand", () => {
+  equal(parseLanguage("py"), "python");
+  equal(parseLanguage("WebAssembly"), "wasm");
   throws(() => parseLanguage("javascrpt", 7), {
     code: "invalid_option",
     position: 7,
     hint: "Did you mean javascript?",
   });
-  throws(() => parseLanguage("cobol"), { hint: "Use javascript or typescript." });
+  throws(() => parseLanguage("cobol"), { hint: "Use javascript, typescript, python or wasm." });
 });

@@ -8,23 +8,22 @@ const names: ReadonlyMap<string, Language> = new Map([
   ["js", "javascript"],
   ["typescript", "typescript"],
   ["ts", "typescript"],
+  ["python", "python"],
+  ["py", "python"],
+  ["wasm", "wasm"],
+  ["webassembly", "wasm"],
 ]);
 
-/** Known, but not run by this release. */
-const later: ReadonlySet<string> = new Set(["python", "wasm", "webassembly"]);
-
-/** `position` is where the name stands. Throws `not_supported` or `invalid_option`. */
+/** `position` is where the name stands. Throws `invalid_option`. */
 export function parseLanguage(name: string, position?: number): Language {
   const word = name.toLowerCase();
   const language = names.get(word);
   if (language !== undefined) return language;
-  const place = position === undefined ? {} : { position };
-  if (later.has(word)) {
-    throw new OrlaError("not_supported", `LANGUAGE ${word} is not supported yet`, place);
-  }
-  const guess = closestName(word, [...names.keys(), ...later]);
+  const guess = closestName(word, names.keys());
   throw new OrlaError("invalid_option", `there is no language ${name}`, {
-    ...place,
-    hint: guess === undefined ? "Use javascript or typescript." : `Did you mean ${guess}?`,
+    ...(position === undefined ? {} : { position }),
+    hint: guess === undefined
+      ? "Use javascript, typescript, python or wasm."
+      : `Did you mean ${guess}?`,
   });
 }

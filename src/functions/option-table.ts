@@ -18,22 +18,33 @@ interface OptionBase {
 
 /** What values an option takes. Sizes are in bytes, durations in milliseconds. */
 export type OptionType =
-  | { readonly kind: "size"; readonly min: number; readonly max: number }
+  | {
+    readonly kind: "size";
+    readonly min: number;
+    readonly max: number;
+    /** What a value comes out in, and what a number without a unit counts. */
+    readonly in: "bytes" | "megabytes";
+  }
   | {
     readonly kind: "duration";
     readonly min: number;
     readonly max: number;
     /** Milliseconds that a number without a unit counts. */
     readonly plainUnit: number;
+    readonly nullable?: boolean;
   }
   | { readonly kind: "integer"; readonly min: number; readonly max: number }
   | { readonly kind: "number"; readonly min: number; readonly max: number }
+  /** Percent of one processor, or NULL. */
+  | { readonly kind: "percent"; readonly min: number; readonly max: number }
   | { readonly kind: "boolean" }
   | { readonly kind: "choice"; readonly choices: readonly string[] }
   | { readonly kind: "text"; readonly maxLength: number; readonly nullable: boolean }
   | { readonly kind: "list" }
   /** A JSON object in a string. */
-  | { readonly kind: "object" };
+  | { readonly kind: "object" }
+  /** A JSON object in a string whose values are text, numbers or booleans; they become text. */
+  | { readonly kind: "variables" };
 
 export interface SupportedOption extends OptionBase {
   readonly supported: true;
@@ -60,6 +71,20 @@ export const defaultOptions: FunctionOptions = {
   handler: "auto",
   description: null,
   enabled: true,
+  cpuLimitPercent: null,
+  cpuTimeMs: null,
+  maxResponseBytes: 100 * mb,
+  maxLogBytes: mb,
+  autoScaling: true,
+  coldStartOptimization: false,
+  warmCacheSize: 1,
+  allowNet: [],
+  denyNet: [],
+  env: {},
+  serviceRole: false,
+  pythonEnv: null,
+  files: [],
+  source: null,
 };
 
 /** A description is a sentence or two in a list, not a document. */
@@ -71,7 +96,7 @@ export const optionTable: readonly OptionSpec[] = [
   supported(
     "MEMORY",
     "memoryMb",
-    { kind: "size", min: 16 * mb, max: 4096 * mb },
+    { kind: "size", min: 16 * mb, max: 4096 * mb, in: "megabytes" },
     "Memory one instance may use; a number without a unit counts megabytes.",
   ),
   supported("TIMEOUT", "timeoutMs", {
@@ -117,17 +142,90 @@ export const optionTable: readonly OptionSpec[] = [
   }, "A sentence for people; NULL removes it."),
   supported("ENABLED", "enabled", { kind: "boolean" }, "Whether calls are answered at all."),
 
-  unsupported("SOURCE", text, "A URL to load the code from."),
-  unsupported("SECRETS", { kind: "list" }, "Secrets the function may read."),
-  unsupported("ENV", { kind: "object" }, "Environment variables of the function."),
-  unsupported("CPU_LIMIT", { kind: "number", min: 1, max: 10_000 }, "Percent of one CPU."),
-  unsupported(
-    "COLD_START_OPTIMIZATION",
+  supported("CPU_LIMIT", "cpuLimitPercent", {
+    kind: "percent",
+    min: 1,
+    max: 10_000,
+  }, "Percent of one CPU an instance may use; NULL for no limit."),
+  supported("CPU_TIME", "cpuTimeMs", {
+    kind: "duration",
+    min: 1,
+    max: 15 * minute,
+    plainUnit: 1,
+    nullable: true,
+  }, "CPU time one call may use; a number without a unit counts milliseconds, NULL is no limit."),
+  supported("MAX_RESPONSE_SIZE", "maxResponseBytes", {
+    kind: "size",
+    min: 1,
+    max: 1024 * 1024 * mb,
+    in: "bytes",
+  }, "Size one response or result may have; a number without a unit counts bytes."),
+  supported("MAX_LOG_SIZE", "maxLogBytes", {
+    kind: "size",
+    min: 0,
+    max: 1024 * mb,
+    in: "bytes",
+  }, "Log lines of one call that are kept; a number without a unit counts bytes."),
+  supported(
+    "AUTO_SCALING",
+    "autoScaling",
     { kind: "boolean" },
-    "Keep prepared instances to shorten first calls.",
+    "Add and remove instances with the load; if false, MIN_INSTANCES (at least one) serve.",
   ),
-  unsupported("WARM_CACHE_SIZE", { kind: "integer", min: 0, max: 100_000 }, "Warm instances kept."),
-  unsupported("AUTO_SCALING", { kind: "boolean" }, "Add and remove instances with the load."),
+  supported(
+    "COLD_START_OPTIMIZATION",
+    "coldStartOptimization",
+    { kind: "boolean" },
+    "Keep WARM_CACHE_SIZE idle instances ready, so that no call waits for a start.",
+  ),
+  supported(
+    "WARM_CACHE_SIZE",
+    "warmCacheSize",
+    { kind: "integer", min: 0, max: 100_000 },
+    "Idle instances that COLD_START_OPTIMIZATION keeps, within MAX_INSTANCES.",
+  ),
+  supported(
+    "ALLOW_NET",
+    "allowNet",
+    { kind: "list" },
+    "Private destinations the function may reach: ('api.internal:8080', '10.0.0.0/8').",
+  ),
+  supported(
+    "DENY_NET",
+    "denyNet",
+    { kind: "list" },
+    "Destinations the function may not reach; ('*') leaves those of ALLOW_NET.",
+  ),
+  supported(
+    "ENV",
+    "env",
+    { kind: "variables" },
+    "Environment variables of the function, as a JSON object.",
+  ),
+  supported(
+    "SERVICE_ROLE",
+    "serviceRole",
+    { kind: "boolean" },
+    "Whether the function may use the database with its owner's rights as well.",
+  ),
+  supported("PYTHON_ENV", "pythonEnv", {
+    kind: "text",
+    maxLength: 63,
+    nullable: true,
+  }, "The configured Python environment the function runs in; NULL for the default one."),
+  supported(
+    "FILES",
+    "files",
+    { kind: "list" },
+    "Files of the platform's files directory that the function may read.",
+  ),
+  supported("SOURCE", "source", {
+    kind: "text",
+    maxLength: 2000,
+    nullable: true,
+  }, "A URL to load a WebAssembly module from, once, when the function is created."),
+
+  unsupported("SECRETS", { kind: "list" }, "Secrets the function may read."),
   unsupported(
     "CACHE_TTL",
     { kind: "duration", min: 0, max: 366 * 24 * 60 * minute, plainUnit: second },
@@ -136,8 +234,6 @@ export const optionTable: readonly OptionSpec[] = [
   unsupported("CACHE_KEY", text, "What distinguishes cached results."),
   unsupported("VPC_CONFIG", { kind: "object" }, "The private network the function runs in."),
   unsupported("IP_WHITELIST", { kind: "list" }, "Addresses that may call over HTTP."),
-  unsupported("ALLOW_NET", { kind: "list" }, "Private hosts the function may reach."),
-  unsupported("DENY_NET", { kind: "list" }, "Hosts the function may not reach."),
   unsupported("TRACING", { kind: "boolean" }, "Record a trace of each call."),
   unsupported("SAMPLING_RATE", { kind: "number", min: 0, max: 1 }, "Share of calls traced."),
   unsupported("DOMAIN", text, "A host name of the function's own."),

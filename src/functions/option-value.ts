@@ -10,7 +10,13 @@ export type RawValue =
   | { readonly kind: "word"; readonly value: string }
   | { readonly kind: "list"; readonly items: readonly string[] };
 
-export type ParsedValue = number | string | boolean | null | readonly string[];
+export type ParsedValue =
+  | number
+  | string
+  | boolean
+  | null
+  | readonly string[]
+  | Readonly<Record<string, string>>;
 
 /** Why a value cannot be: a sentence that goes on from the option's name. */
 export class ValueError {
@@ -23,17 +29,19 @@ export class ValueError {
   }
 }
 
-/** Sizes come out in whole megabytes, durations in milliseconds. */
+/** Durations come out in milliseconds. */
 export function parseValue(type: OptionType, raw: RawValue): ParsedValue | ValueError {
   switch (type.kind) {
     case "size":
       return parseSize(type, raw);
     case "duration":
-      return parseDuration(type, raw);
+      return type.nullable === true && isNull(raw) ? null : parseDuration(type, raw);
     case "integer":
       return parseNumber(type, raw, true);
     case "number":
       return parseNumber(type, raw, false);
+    case "percent":
+      return isNull(raw) ? null : parseNumber(type, raw, false);
     case "boolean":
       return parseBoolean(raw);
     case "choice":
@@ -44,6 +52,8 @@ export function parseValue(type: OptionType, raw: RawValue): ParsedValue | Value
       return raw.kind === "list" ? raw.items : takes("a list such as ('a', 'b')", raw);
     case "object":
       return parseObject(raw);
+    case "variables":
+      return parseVariables(raw);
   }
 }
 
@@ -75,8 +85,12 @@ export function describeType(type: OptionType): string {
       return type.choices.map((choice) => `'${choice}'`).join(" | ");
     case "text":
       return `text of at most ${type.maxLength} characters`;
+    case "percent":
+      return `number from ${type.min} to ${type.max}, or NULL`;
     case "object":
       return "JSON object";
+    case "variables":
+      return "JSON object of names and values";
     case "boolean":
     case "list":
       return type.kind;
@@ -111,17 +125,20 @@ const durationUnits: ReadonlyMap<string, number> = new Map([
 ]);
 
 function parseSize(
-  type: { readonly min: number; readonly max: number },
+  type: { readonly min: number; readonly max: number; readonly in: "bytes" | "megabytes" },
   raw: RawValue,
 ): number | ValueError {
   const quantity = readQuantity(raw);
   if (quantity === undefined) return takes("a size such as 256MB", raw);
-  const factor = sizeUnits.get(quantity.unit?.toLowerCase() ?? "mb");
+  const factor = sizeUnits.get(
+    quantity.unit?.toLowerCase() ?? (type.in === "bytes" ? "b" : "mb"),
+  );
   if (factor === undefined) return unknownUnit(quantity.unit, "B, KB, MB or GB");
   const bytes = quantity.number * factor;
   if (bytes < type.min || bytes > type.max) {
     return outOfRange(formatSize(type.min), formatSize(type.max), raw);
   }
+  if (type.in === "bytes") return Math.round(bytes);
   if (bytes % 2 ** 20 !== 0) {
     return new ValueError(`must be a whole number of megabytes, got ${written(raw)}`);
   }
@@ -214,6 +231,30 @@ function parseObject(raw: RawValue): string | ValueError {
     // Said below: not JSON, or not an object, is the same mistake to the writer.
   }
   return takes("a JSON object in a string", raw);
+}
+
+/** Names of POSIX, "Environment Variable Definition". */
+const variableName = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+function parseVariables(raw: RawValue): Readonly<Record<string, string>> | ValueError {
+  const object = parseObject(raw);
+  if (typeof object !== "string") return object;
+  const variables: Record<string, string> = {};
+  for (const [name, value] of Object.entries<unknown>(JSON.parse(object))) {
+    if (!variableName.test(name)) {
+      return new ValueError(`has the name "${cut(name)}", which no environment variable can have`);
+    }
+    if (typeof value === "object") return new ValueError(`has no text as the value of ${name}`);
+    const text = String(value);
+    if (text.includes("\0")) return new ValueError(`has a NUL character in the value of ${name}`);
+    variables[name] = text;
+  }
+  return variables;
+}
+
+/** The word, not a string. */
+function isNull(raw: RawValue): boolean {
+  return raw.kind === "word" && raw.value === "null";
 }
 
 /** A number with its unit; a string may hold one too: `'256MB'`. */

@@ -13,6 +13,7 @@ import type {
   HandlerStyle,
   Parameter,
 } from "../../src/functions/function.ts";
+import { defaultOptions } from "../../src/functions/option-table.ts";
 import { chooseLauncher } from "../../src/runtime/confinement/choose-launcher.ts";
 import { createRuntime, type Runtime, type RuntimeOptions } from "../../src/runtime/supervisor.ts";
 
@@ -160,18 +161,7 @@ export function version(code: string, input: VersionInput = {}): FunctionVersion
     returns: null,
     code,
     module: { code, sourceMap: null, style },
-    options: {
-      memoryMb: 128,
-      timeoutMs: 10_000,
-      concurrency: 64,
-      minInstances: 0,
-      maxInstances: 8,
-      auth: "key",
-      handler: "auto",
-      description: null,
-      enabled: true,
-      ...options,
-    },
+    options: { ...defaultOptions, timeoutMs: 10_000, ...options },
   };
 }
 

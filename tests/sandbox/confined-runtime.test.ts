@@ -2,6 +2,7 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { compileModule } from "../../src/functions/compile.ts";
 import type { FunctionVersion } from "../../src/functions/function.ts";
+import { defaultOptions } from "../../src/functions/option-table.ts";
 import {
   chooseLauncher,
   type ChooseLauncherOptions,
@@ -75,15 +76,11 @@ class Rig implements AsyncDisposable {
       returns: null,
       module: compileModule(input),
       options: {
+        ...defaultOptions,
         memoryMb,
         timeoutMs: 10_000,
         concurrency: 8,
-        minInstances: 0,
         maxInstances: 1,
-        auth: "key",
-        handler: "auto",
-        description: null,
-        enabled: true,
       },
     };
   }

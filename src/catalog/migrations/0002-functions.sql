@@ -15,11 +15,35 @@ CREATE TABLE edge.functions (
   UNIQUE (schema_name, name)
 );
 
+-- The finer limits are checked by the platform; these keep a row from harming a node.
+CREATE FUNCTION edge.are_options(options jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(jsonb_typeof(options) = 'object'
+    AND (options ->> 'memoryMb')::integer BETWEEN 1 AND 65536
+    AND (options ->> 'timeoutMs')::integer BETWEEN 1 AND 86400000
+    AND (options ->> 'concurrency')::integer BETWEEN 1 AND 100000
+    AND (options ->> 'minInstances')::integer BETWEEN 0 AND (options ->> 'maxInstances')::integer
+    AND (options ->> 'maxInstances')::integer BETWEEN 1 AND 1000
+    AND options ->> 'auth' IN ('key', 'none')
+    AND options ->> 'handler' IN ('auto', 'request', 'payload')
+    AND jsonb_typeof(options -> 'enabled') = 'boolean', false)
+$$;
+
+-- The fields of FunctionOptions; `definition.test.ts` compares them.
+CREATE FUNCTION edge.unknown_options(options jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT string_agg(k, ', ') FROM jsonb_object_keys(options) k
+  WHERE k NOT IN ('memoryMb', 'timeoutMs', 'concurrency', 'minInstances', 'maxInstances', 'auth',
+    'handler', 'description', 'enabled', 'cpuLimitPercent', 'cpuTimeMs', 'maxResponseBytes',
+    'maxLogBytes', 'autoScaling', 'coldStartOptimization', 'warmCacheSize', 'allowNet', 'denyNet',
+    'env', 'serviceRole', 'pythonEnv', 'files', 'source')
+$$;
+
 CREATE TABLE edge.versions (
   version_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   function_id bigint NOT NULL REFERENCES edge.functions ON DELETE CASCADE,
   version integer NOT NULL CHECK (version > 0),
-  language text NOT NULL CHECK (language IN ('javascript', 'typescript')),
+  language text NOT NULL CHECK (language IN ('javascript', 'typescript', 'python', 'wasm')),
   -- [{"name": …, "type": …}], types as format_type prints them; NULL: one JSON payload.
   parameters jsonb CHECK (jsonb_typeof(parameters) = 'array'),
   -- NULL: JSON.
@@ -29,20 +53,13 @@ CREATE TABLE edge.versions (
   module_code text,
   source_map text,
   style text NOT NULL CHECK (style IN ('web', 'fetch', 'handler', 'commonjs', 'main')),
-  -- The finer limits are checked by the platform; these keep a row from harming a node.
-  memory_mb integer NOT NULL CHECK (memory_mb BETWEEN 1 AND 65536),
-  timeout_ms integer NOT NULL CHECK (timeout_ms BETWEEN 1 AND 86400000),
-  concurrency integer NOT NULL CHECK (concurrency BETWEEN 1 AND 100000),
-  min_instances integer NOT NULL CHECK (min_instances BETWEEN 0 AND 1000),
-  max_instances integer NOT NULL CHECK (max_instances BETWEEN 1 AND 1000),
-  auth text NOT NULL CHECK (auth IN ('key', 'none')),
-  handler text NOT NULL CHECK (handler IN ('auto', 'request', 'payload')),
-  description text,
-  enabled boolean NOT NULL,
+  -- Files that lie beside the module, name to base64.
+  module_files jsonb CHECK (jsonb_typeof(module_files) = 'object'),
+  -- One object, by the names of FunctionOptions: the platform's option table is where they are defined.
+  options jsonb NOT NULL CHECK (edge.are_options(options)),
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   created_by name NOT NULL,
-  UNIQUE (function_id, version),
-  CONSTRAINT min_instances_within_max_instances CHECK (min_instances <= max_instances)
+  UNIQUE (function_id, version)
 );
 
 ALTER TABLE edge.functions
@@ -114,11 +131,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     'name', f.name, 'language', v.language, 'parameters', v.parameters, 'returns', v.returns,
     'code', v.code,
     'module', jsonb_build_object(
-      'code', coalesce(v.module_code, v.code), 'sourceMap', v.source_map, 'style', v.style),
-    'options', jsonb_build_object(
-      'memoryMb', v.memory_mb, 'timeoutMs', v.timeout_ms, 'concurrency', v.concurrency,
-      'minInstances', v.min_instances, 'maxInstances', v.max_instances, 'auth', v.auth,
-      'handler', v.handler, 'description', v.description, 'enabled', v.enabled))
+      'code', coalesce(v.module_code, v.code), 'sourceMap', v.source_map, 'style', v.style)
+      || CASE WHEN v.module_files IS NULL THEN '{}' ELSE jsonb_build_object('files', v.module_files) END,
+    'options', v.options)
   FROM edge.versions v JOIN edge.functions f USING (function_id)
   WHERE v.version_id = id
 $$;

@@ -184,29 +184,21 @@ $$;
 CREATE FUNCTION edge.insert_version(f edge.functions, definition jsonb, caller name) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  options jsonb := definition -> 'options';
   module jsonb := definition -> 'module';
-  unknown text;
+  unknown text := edge.unknown_options(definition -> 'options');
   id bigint;
 BEGIN
-  SELECT string_agg(k, ', ') INTO unknown FROM jsonb_object_keys(options) k
-    WHERE k NOT IN ('memoryMb', 'timeoutMs', 'concurrency', 'minInstances', 'maxInstances', 'auth',
-      'handler', 'description', 'enabled');
   IF unknown IS NOT NULL THEN
     RAISE EXCEPTION 'unknown option %', unknown USING ERRCODE = '22023';
   END IF;
   INSERT INTO edge.versions (function_id, version, language, parameters, returns, code, module_code,
-    source_map, style, memory_mb, timeout_ms, concurrency, min_instances, max_instances, auth, handler,
-    description, enabled, created_by)
+    source_map, style, module_files, options, created_by)
   VALUES (f.function_id,
     1 + coalesce((SELECT max(v.version) FROM edge.versions v WHERE v.function_id = f.function_id), 0),
     definition ->> 'language', nullif(definition -> 'parameters', 'null'), definition ->> 'returns',
     definition ->> 'code', nullif(module ->> 'code', definition ->> 'code'),
-    module ->> 'sourceMap', module ->> 'style',
-    (options ->> 'memoryMb')::integer, (options ->> 'timeoutMs')::integer,
-    (options ->> 'concurrency')::integer, (options ->> 'minInstances')::integer,
-    (options ->> 'maxInstances')::integer, options ->> 'auth', options ->> 'handler',
-    options ->> 'description', (options ->> 'enabled')::boolean, caller)
+    module ->> 'sourceMap', module ->> 'style', nullif(module -> 'files', 'null'),
+    definition -> 'options', caller)
   RETURNING version_id INTO id;
   RETURN id;
 END $$;
@@ -243,7 +235,9 @@ DECLARE
   old jsonb := edge.definition(f.current_version_id);
   new jsonb := old || jsonb_set(definition, '{module}', jsonb_build_object(
     'code', coalesce(nullif(definition #> '{module,code}', 'null'), definition -> 'code'),
-    'sourceMap', definition #> '{module,sourceMap}', 'style', definition #> '{module,style}'));
+    'sourceMap', definition #> '{module,sourceMap}', 'style', definition #> '{module,style}')
+    || CASE WHEN definition #> '{module,files}' IS NULL THEN '{}'
+       ELSE jsonb_build_object('files', definition #> '{module,files}') END);
 BEGIN
   IF new = old THEN
     RAISE NOTICE 'edge function % is unchanged', quote_ident(f.name);

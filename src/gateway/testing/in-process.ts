@@ -2,6 +2,7 @@
  * For tests and benchmarks: functions as plain handlers run in this process, behind the interfaces
  * that the runtime and the catalog implement.
  */
+import { defaultOptions } from "../../functions/option-table.ts";
 import type {
   Call,
   FunctionDirectory,
@@ -25,18 +26,6 @@ export interface TestFunction extends Handlers {
   readonly options?: Partial<FunctionOptions>;
 }
 
-const options: FunctionOptions = {
-  memoryMb: 128,
-  timeoutMs: 30_000,
-  concurrency: 64,
-  minInstances: 0,
-  maxInstances: 8,
-  auth: "key",
-  handler: "auto",
-  description: null,
-  enabled: true,
-};
-
 const timing = { execMs: 0.1, coldMs: null };
 
 export function inProcess(
@@ -56,7 +45,7 @@ export function inProcess(
       returns: null,
       code: "",
       module: { code: "", sourceMap: null, style: "web" },
-      options: { ...options, ...fn.options },
+      options: { ...defaultOptions, ...fn.options },
     };
     versions.set(`${version.namespace}/${version.name}`, version);
     handlers.set(version, fn);
