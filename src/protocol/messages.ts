@@ -28,6 +28,8 @@ export interface Assignment {
   readonly returns: string | null;
   /** Log bytes that may wait in the instance before lines are dropped. */
   readonly logBacklogBytes: number;
+  /** The function's own variables. */
+  readonly env: Readonly<Record<string, string>>;
   /** The code names `process`, so Node's must be made safe before it is imported. */
   readonly usesProcess: boolean;
 }

@@ -33,6 +33,7 @@ export function assignmentFor(version: FunctionVersion, directory: string): Assi
     parameters,
     returns,
     logBacklogBytes: Math.round(options.memoryMb * MB * LOG_SHARE),
+    env: options.env,
     usesProcess: usesProcess(module),
   };
 }

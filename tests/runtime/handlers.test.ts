@@ -310,6 +310,29 @@ test("stacks show the author's file and nothing of the platform", async () => {
   ]);
 });
 
+test("ENV is all the function sees of an environment, in each of its forms", async () => {
+  await using rig = await startRig();
+  const env = { API_URL: "https://api.example", __proto__x: "1" };
+  const all =
+    `{ deno: Deno.env.toObject(), node: { ...process.env }, at: Deno.env.get("API_URL") }`;
+  const fn = version(
+    `const atImport = process.env.API_URL;
+    export const main = () => ({ ...${all}, atImport })`,
+    { env },
+  );
+  deepStrictEqual(await rig.payload(fn), {
+    deno: env,
+    node: env,
+    at: env.API_URL,
+    atImport: env.API_URL,
+  });
+  const web = version(`export default { fetch: (_, env) => Response.json(env) }`, {
+    style: "web",
+    env,
+  });
+  deepStrictEqual(await rig.payload(web), env);
+});
+
 test("code that replaces the language's own functions still gets its calls", async () => {
   await using rig = await startRig();
   const sabotage = `

@@ -32,6 +32,14 @@ const processEnv = new Proxy(variables, {
   },
 });
 
+/** Before the function's code runs. */
+export function setVariables(env: Readonly<Record<string, string>>): void {
+  const names = keys(env);
+  for (let i = 0; i < names.length; i++) {
+    variables[names[i] as string] = env[names[i] as string]!; // both in range
+  }
+}
+
 export function installDenoEnv(): void {
   Object.defineProperty(Deno, "env", { value: denoEnv, configurable: true, enumerable: true });
 }

@@ -18,6 +18,7 @@ import { copyOf } from "../../protocol/primordials.ts";
 import { currentCallId, runInScope } from "./call-scope.ts";
 import type { Logger } from "./console.ts";
 import { callHandler, type Convention, conventionFor, type Handler } from "./conventions.ts";
+import { setVariables } from "./environment.ts";
 import { describeThrown } from "./errors.ts";
 import { findHandler } from "./handler-lookup.ts";
 import { sendBody } from "./reply.ts";
@@ -158,6 +159,7 @@ export class Instance implements CallHost {
     const { logger, loadProcess, commonJsExports, lockDown } = this.#options;
     logger.open(assignment.logBacklogBytes);
     try {
+      setVariables(assignment.env);
       if (assignment.usesProcess) loadProcess();
       const module = await import(assignment.url);
       const handler = findHandler(assignment, module, commonJsExports());

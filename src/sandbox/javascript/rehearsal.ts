@@ -75,6 +75,7 @@ function assignment(style: Style, url: string): Assignment {
     parameters: null,
     returns: null,
     logBacklogBytes: 1 << 20,
+    env: {},
     usesProcess: false,
   };
 }
