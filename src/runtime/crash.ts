@@ -37,12 +37,16 @@ export function crashError(
         "The instance was stopped because a call kept its event loop from turning",
       );
     case "broken":
-      return new OrlaError("instance_crashed", "The instance sent what cannot be understood", {
-        cause: ending.cause,
-      });
+      return brokenProtocol(ending.cause);
     case undefined:
       return diedByItself(exit, version);
   }
+}
+
+export function brokenProtocol(cause: unknown): OrlaError {
+  return new OrlaError("instance_crashed", "The instance sent what cannot be understood", {
+    cause,
+  });
 }
 
 function diedByItself({ code, signal, lastWords }: ProcessExit, version: FunctionVersion) {

@@ -28,7 +28,7 @@ import type { Outbox } from "../protocol/outbox.ts";
 import { assignmentFor, modulePath, tracedModule } from "./assignment.ts";
 import type { CallPort } from "./call-port.ts";
 import type { Clock, Timer } from "./clock.ts";
-import { crashError, type Ending } from "./crash.ts";
+import { brokenProtocol, crashError, type Ending } from "./crash.ts";
 import { functionError } from "./function-error.ts";
 import { InstanceChannel } from "./instance-channel.ts";
 import { removeDirectory, type StartedInstance } from "./instance-start.ts";
@@ -270,8 +270,14 @@ export class Instance {
         if (delivery === undefined) return;
         if (ended) this.#answered(delivery, flags);
         const { invocation } = delivery;
-        if (type === FrameType.reply) invocation.replied(payload, ended);
-        else invocation.bodyArrived(payload, ended);
+        try {
+          if (type === FrameType.reply) invocation.replied(payload, ended);
+          else invocation.bodyArrived(payload, ended);
+        } catch (cause) {
+          // No honest instance's words: it ends for them, which this call, as answered, would not hear.
+          invocation.fail(brokenProtocol(cause));
+          throw cause;
+        }
         if (ended) this.#afterRoom();
         return;
       }
