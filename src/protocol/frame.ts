@@ -43,11 +43,15 @@ export const FrameType = {
   socketClose: 15,
   /** Instance → supervisor: something escaped every call; take no new work here. */
   unhealthy: 16,
+  /** Instance → supervisor: part of a question to the platform; see `host-message.ts`. */
+  hostCall: 17,
+  /** Supervisor → instance: part of the answer. */
+  hostReply: 18,
 } as const;
 
 export type FrameType = typeof FrameType[keyof typeof FrameType];
 
-const highestType = FrameType.unhealthy;
+const highestType = FrameType.hostReply;
 
 export const Flag = {
   /** The body ends with this frame. */

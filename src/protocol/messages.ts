@@ -175,6 +175,24 @@ export function decodeSocketClose(payload: Uint8Array): SocketClose {
   return { code, reason: decode(viewOf(payload, 2)) };
 }
 
+/** What an instance asks of the platform. */
+export interface HostRequest {
+  readonly op: string;
+  readonly input: unknown;
+}
+
+/** The names of what can be asked are shorter. */
+const MAX_OP_LENGTH = 64;
+
+/** Checks the shape only: `input` is any JSON of a possibly hostile instance. */
+export function decodeHostRequest(text: string): HostRequest {
+  const { op, input } = parseObject(text);
+  if (typeof op !== "string" || op.length > MAX_OP_LENGTH) {
+    throw new ProtocolError("a host call names no operation");
+  }
+  return { op, input };
+}
+
 function parseObject(text: string): Record<string, unknown> {
   let value: unknown;
   try {
