@@ -8,28 +8,23 @@
  * it, or because something in it went wrong. *Gone* is final: the process is dead, its directory
  * removed. Any state can become gone at any time; that is what an instance is for.
  *
- * A call delivered here is *running* until its response ends, then perhaps in the *background*
- * (`waitUntil`). One that was given up (time-out, caller gone) is *abandoned* but holds its place
- * until the function has noticed. Neither may linger past {@link LINGER_MS}: then the instance
- * drains and ends with it.
+ * Its calls are its `deliveries`. When one lingers that was given up, the instance drains and ends
+ * with it.
  */
 import { type ErrorCode, OrlaError } from "../base/errors.ts";
 import type { FunctionVersion } from "../functions/function.ts";
+import type { HostServices } from "../functions/host-services.ts";
 import { rewriteStack, type TracedModule } from "../functions/stack-trace.ts";
-import { Flag, type Frame, FrameType, MAX_CALL_ID, readUint32 } from "../protocol/frame.ts";
-import {
-  decodeCredit,
-  decodeText,
-  decodeWireError,
-  encodeMessage,
-  type WireError,
-} from "../protocol/messages.ts";
+import { type Frame, FrameType } from "../protocol/frame.ts";
+import { encodeMessage, type WireError } from "../protocol/messages.ts";
 import type { Outbox } from "../protocol/outbox.ts";
 import { assignmentFor, modulePath, tracedModule } from "./assignment.ts";
-import type { CallPort } from "./call-port.ts";
 import type { Clock, Timer } from "./clock.ts";
-import { brokenProtocol, crashError, type Ending } from "./crash.ts";
+import { crashError, type Ending } from "./crash.ts";
+import { Deliveries, type Delivery, lastStarted } from "./deliveries.ts";
+import { dispatchFrame, type FrameEvents } from "./frame-dispatch.ts";
 import { functionError } from "./function-error.ts";
+import { HostCalls } from "./host-calls.ts";
 import { InstanceChannel } from "./instance-channel.ts";
 import { removeDirectory, type StartedInstance } from "./instance-start.ts";
 import type { Invocation } from "./invocation.ts";
@@ -40,20 +35,12 @@ import { Pulse } from "./pulse.ts";
 
 export type InstanceState = "blank" | "assigned" | "ready" | "draining" | "gone";
 
-/** How long a call that was given up may still hold its place, and background work may go on past TIMEOUT. */
-const LINGER_MS = 1000;
-
 /** V8 writes a report when it runs out of memory; then the process is gone. */
 const EXIT_GRACE_MS = 500;
-
-/** Ids of calls that are over, kept so that their late log lines find their execution. */
-const REMEMBERED_CALLS = 256;
 
 /** Indexes into `logLevels`. */
 const INFO = 1;
 const ERROR = 3;
-
-type Phase = "running" | "abandoned" | "background";
 
 /** Who assigned the instance hears what becomes of it. */
 export interface InstanceOwner {
@@ -76,13 +63,7 @@ export interface InstanceOptions {
   readonly limiter: Limiter;
   readonly clock: Clock;
   readonly started: StartedInstance;
-}
-
-interface Delivery extends CallPort {
-  readonly invocation: Invocation;
-  readonly sentAt: number;
-  phase: Phase;
-  lingersUntil: number;
+  readonly hostServices: HostServices;
 }
 
 export class Instance {
@@ -97,15 +78,10 @@ export class Instance {
   readonly #process: InstanceProcess;
   readonly #channel: InstanceChannel;
   readonly #outbox: Outbox;
-  /** By call id. Not a Map: see `base/linked-list.ts` on what rehashing costs. */
-  #deliveries: Record<number, Delivery> = Object.create(null);
-  #open = 0;
-  readonly #remembered: (readonly [id: number, executionId: string])[] = [];
+  readonly #deliveries = new Deliveries();
   readonly #memory: MemoryWatch;
   readonly #pulse: Pulse;
-  #lastId = 0;
-  /** Calls that hold a place: running and abandoned ones. */
-  #load = 0;
+  readonly #hostCalls: HostCalls;
   #ending: Ending | undefined;
   #graceTimer: Timer | undefined;
 
@@ -119,12 +95,24 @@ export class Instance {
     this.#memory = new MemoryWatch(process.pid, limiter);
     limiter.limitBlank(process.pid);
     const closed = Promise.withResolvers<unknown>();
+    const events = this.#events();
+    const onFrame = (frame: Frame) => {
+      this.#pulse.beat();
+      dispatchFrame(frame, this.#deliveries, this.#outbox, events);
+    };
     this.#channel = new InstanceChannel(connection, {
-      onFrame: (frame) => this.#frame(frame),
+      onFrame,
       onClosed: closed.resolve,
     });
     this.#outbox = this.#channel.outbox;
     this.#pulse = new Pulse(clock, () => this.#outbox.bytes(FrameType.ping, 0, 0));
+    this.#hostCalls = new HostCalls({
+      services: options.hostServices,
+      outbox: this.#outbox,
+      instanceId: id,
+      version: () => this.#version,
+      invocationOf: (callId) => this.#deliveries.waitedFor(callId),
+    });
     this.gone = this.#watchEnd(closed.promise);
   }
 
@@ -134,17 +122,17 @@ export class Instance {
 
   /** Calls that hold a place. */
   get load(): number {
-    return this.#load;
+    return this.#deliveries.load;
   }
 
   /** Nothing happens in it, not even work after a response. */
   get idle(): boolean {
-    return this.#open === 0;
+    return this.#deliveries.open === 0;
   }
 
   /** Whether another call may be delivered. */
   hasRoom(concurrency: number): boolean {
-    return this.#load < concurrency && this.#pulse.responsive &&
+    return this.#deliveries.load < concurrency && this.#pulse.responsive &&
       (this.#state === "ready" || this.#state === "assigned");
   }
 
@@ -172,22 +160,21 @@ export class Instance {
   }
 
   deliver(invocation: Invocation): void {
-    const callId = ++this.#lastId;
+    const deliveries = this.#deliveries;
     const delivery: Delivery = {
       invocation,
       outbox: this.#outbox,
-      callId,
+      callId: deliveries.takeId(),
       sentAt: this.#options.clock.now(),
       phase: "running",
       lingersUntil: Infinity,
       abandon: (timedOut) => this.#abandon(delivery, timedOut),
       memoryUsedMb: () => this.#memory.usedMb,
     };
-    this.#deliveries[callId] = delivery;
-    this.#open++;
-    if (this.#load++ === 0) this.#pulse.restart();
+    if (deliveries.load === 0) this.#pulse.restart();
+    deliveries.add(delivery);
     invocation.deliver(delivery);
-    if (callId === MAX_CALL_ID) this.drain();
+    if (deliveries.idsUsedUp) this.drain();
   }
 
   /** A line it wrote to its output: untrusted, and belonging to its function. */
@@ -221,25 +208,24 @@ export class Instance {
   tick(now: number): Invocation[] {
     if (this.#ending !== undefined || this.#version === undefined) return [];
     if (this.#memory.exceeded(now)) this.#end({ kind: "memory" });
-    for (const { phase, lingersUntil } of Object.values(this.#deliveries)) {
-      if (phase === "running" || now < lingersUntil) continue;
+    if (this.#deliveries.hasLingering(now)) {
       this.#drainItself();
-      if (!this.#hasRunning()) this.#end({ kind: "stopped" });
-      break;
+      if (!this.#deliveries.hasRunning()) this.#end({ kind: "stopped" });
     }
     if (!this.#pulse.check(now) || this.#state === "assigned") return [];
     const withdrawn = this.#withdraw(now);
-    if (this.#isForsaken()) this.#end({ kind: "hung" });
+    // Nobody waits for any of its calls. If it hangs, it cannot hear so, and would keep a core.
+    if (this.#deliveries.areForsaken()) this.#end({ kind: "hung" });
     return withdrawn;
   }
 
   /** Takes back calls that a hung event loop has not started; see the sandbox's `start-gate.ts`. */
   #withdraw(now: number): Invocation[] {
-    const lastStarted = this.#lastStarted();
+    const begun = lastStarted(this.#options.directory);
     const withdrawn: Invocation[] = [];
-    for (const delivery of Object.values(this.#deliveries)) {
+    for (const delivery of this.#deliveries.all()) {
       const { invocation, callId, sentAt, phase } = delivery;
-      if (phase !== "running" || callId <= lastStarted || !invocation.repeatable) continue;
+      if (phase !== "running" || callId <= begun || !invocation.repeatable) continue;
       if (now - sentAt < Pulse.WITHDRAW_AFTER_MS) continue;
       this.#outbox.bytes(FrameType.cancel, 0, callId);
       this.#forget(delivery);
@@ -248,84 +234,29 @@ export class Instance {
     return withdrawn;
   }
 
-  #hasRunning(): boolean {
-    for (const { phase } of Object.values(this.#deliveries)) if (phase === "running") return true;
-    return false;
-  }
-
-  /** Nobody waits for any of its calls. If it hangs, it cannot hear so, and would keep a core. */
-  #isForsaken(): boolean {
-    const deliveries = Object.values(this.#deliveries);
-    return deliveries.length > 0 && deliveries.every(({ phase }) => phase === "abandoned");
-  }
-
-  #frame(frame: Frame): void {
-    this.#pulse.beat();
-    const { type, flags, callId, payload } = frame;
-    const delivery = this.#deliveries[callId];
-    const ended = (flags & Flag.end) !== 0;
-    switch (type) {
-      case FrameType.reply:
-      case FrameType.body: {
-        if (delivery === undefined) return;
-        if (ended) this.#answered(delivery, flags);
-        const { invocation } = delivery;
-        try {
-          if (type === FrameType.reply) invocation.replied(payload, ended);
-          else invocation.bodyArrived(payload, ended);
-        } catch (cause) {
-          // No honest instance's words: it ends for them, which this call, as answered, would not hear.
-          invocation.fail(brokenProtocol(cause));
-          throw cause;
-        }
-        if (ended) this.#afterRoom();
-        return;
-      }
-      case FrameType.error: {
-        const error = decodeWireError(payload);
-        if (callId === 0) return this.#importFailed(error);
-        if (delivery === undefined) return;
-        this.#answered(delivery, flags);
-        const { version } = delivery.invocation;
-        const failure = functionError(error, version, this.#traced(version));
-        delivery.invocation.fail(failure);
-        // What filled the memory may be kept by the module, and would fail every later call.
-        if (failure.code === "memory_limit_exceeded") this.#drainItself();
-        return this.#afterRoom();
-      }
-      case FrameType.done:
-        if (delivery === undefined) return;
-        this.#forget(delivery);
-        return this.#afterRoom();
-      case FrameType.ready:
-        return this.#ready();
-      case FrameType.credit:
-        return delivery?.invocation.granted(decodeCredit(payload));
-      case FrameType.cancel:
-        return delivery?.invocation.requestBodyUnwanted();
-      case FrameType.log:
-        return this.#log(this.#executionOf(callId), flags & 3, decodeText(payload));
-      case FrameType.ping:
-        return this.#outbox.bytes(FrameType.pong, 0, callId);
-      case FrameType.pong:
-        return;
-      case FrameType.socketText:
-      case FrameType.socketBinary:
-      case FrameType.socketClose:
-        return delivery?.invocation.reader?.socket?.frame(type, payload);
-      case FrameType.unhealthy:
-        return this.#drainItself();
-      case FrameType.assign:
-      case FrameType.call:
-        return; // ours to send; from an instance they mean nothing
-    }
+  #events(): FrameEvents {
+    return {
+      imported: () => this.#ready(),
+      importFailed: (error) => this.#importFailed(error),
+      answered: (delivery, background) => {
+        if (background) this.#deliveries.toBackground(delivery);
+        else this.#forget(delivery);
+      },
+      failed: (delivery, error) => this.#failed(delivery, error),
+      done: (delivery) => this.#forget(delivery),
+      madeRoom: () => this.#afterRoom(),
+      logged: (callId, level, message) =>
+        this.#log(this.#deliveries.executionOf(callId), level, message),
+      unhealthy: () => this.#drainItself(),
+      hostCall: (...frame) => this.#hostCalls.frame(...frame),
+    };
   }
 
   #ready(): void {
     if (this.#state !== "assigned" && this.#state !== "draining") return;
     if (this.#state === "assigned") this.#state = "ready";
     const now = this.#options.clock.now();
-    for (const { invocation } of Object.values(this.#deliveries)) invocation.instanceReady(now);
+    for (const { invocation } of this.#deliveries.all()) invocation.instanceReady(now);
     this.#owner?.onRoom(this, "imported");
   }
 
@@ -335,21 +266,18 @@ export class Instance {
     this.#end({ kind: "failed", reason: functionError(error, version, this.#traced(version)) });
   }
 
-  /** The response has ended; background work may go on. */
-  #answered(delivery: Delivery, flags: number): void {
-    if ((flags & Flag.background) === 0) return this.#forget(delivery);
-    if (delivery.phase === "background") return;
-    delivery.phase = "background";
-    delivery.lingersUntil = delivery.invocation.deadlineAt + LINGER_MS;
-    this.#load--;
+  #failed({ invocation }: Delivery, error: WireError): void {
+    const { version } = invocation;
+    const failure = functionError(error, version, this.#traced(version));
+    invocation.fail(failure);
+    // What filled the memory may be kept by the module, and would fail every later call.
+    if (failure.code === "memory_limit_exceeded") this.#drainItself();
   }
 
   #abandon(delivery: Delivery, timedOut: boolean): void {
-    if (delivery.phase !== "running" || !(delivery.callId in this.#deliveries)) return;
-    delivery.phase = "abandoned";
-    const { now } = this.#options.clock;
-    delivery.lingersUntil = Math.max(now(), delivery.invocation.deadlineAt) + LINGER_MS;
+    if (!this.#deliveries.abandon(delivery, this.#options.clock.now())) return;
     this.#outbox.bytes(FrameType.cancel, 0, delivery.callId);
+    this.#hostCalls.invocationOver(delivery.callId);
     if (timedOut) this.#demandPulse();
   }
 
@@ -364,15 +292,8 @@ export class Instance {
   }
 
   #forget(delivery: Delivery): void {
-    if (!(delivery.callId in this.#deliveries)) return;
-    delete this.#deliveries[delivery.callId];
-    this.#open--;
-    if (delivery.phase !== "background") this.#load--;
-    this.#remembered[delivery.callId % REMEMBERED_CALLS] = [
-      delivery.callId,
-      delivery.invocation.executionId,
-    ];
-    if (this.#open === 0) this.idleSince = this.#options.clock.now();
+    this.#hostCalls.invocationOver(delivery.callId);
+    if (this.#deliveries.forget(delivery)) this.idleSince = this.#options.clock.now();
   }
 
   #afterRoom(): void {
@@ -388,13 +309,6 @@ export class Instance {
     this.#owner?.onDraining(this);
   }
 
-  #executionOf(callId: number): string | null {
-    const delivery = this.#deliveries[callId];
-    if (delivery !== undefined) return delivery.invocation.executionId;
-    const remembered = this.#remembered[callId % REMEMBERED_CALLS];
-    return remembered?.[0] === callId ? remembered[1] : null;
-  }
-
   #traced(version: FunctionVersion): TracedModule {
     return tracedModule(version, this.#options.directory);
   }
@@ -402,14 +316,6 @@ export class Instance {
   #knownVersion(): FunctionVersion {
     if (this.#version === undefined) throw new Error("a blank instance has no version");
     return this.#version;
-  }
-
-  #lastStarted(): number {
-    try {
-      return readUint32(Deno.readFileSync(`${this.#options.directory}/started`), 0);
-    } catch {
-      return MAX_CALL_ID; // nothing can be proved without it
-    }
   }
 
   #end(ending: Ending): void {
@@ -429,6 +335,7 @@ export class Instance {
     this.#graceTimer?.cancel();
     const wasAssigned = this.#version !== undefined;
     this.#state = "gone";
+    this.#hostCalls.close();
     const error = wasAssigned ? crashError(this.#ending, exit, this.#knownVersion()) : undefined;
     this.#answerAll(error);
     await removeDirectory(this.#options.directory);
@@ -443,18 +350,16 @@ export class Instance {
   }
 
   #answerAll(error: OrlaError | undefined): void {
-    const lastStarted = this.#open === 0 ? 0 : this.#lastStarted();
+    const begun = this.idle ? 0 : lastStarted(this.#options.directory);
     const unstarted: Invocation[] = [];
     const importFailed = this.#ending?.kind === "failed";
-    for (const { invocation, callId, phase } of Object.values(this.#deliveries)) {
+    for (const { invocation, callId, phase } of this.#deliveries.all()) {
       if (phase !== "running") continue;
-      if (callId > lastStarted && !importFailed && invocation.repeatable) {
+      if (callId > begun && !importFailed && invocation.repeatable) {
         unstarted.push(invocation);
       } else invocation.fail(error ?? new OrlaError(stoppedCode, "The instance was stopped"));
     }
-    this.#deliveries = Object.create(null);
-    this.#open = 0;
-    this.#load = 0;
+    this.#deliveries.clear();
     this.#owner?.onGone(this, this.#ending?.kind === "hung" ? undefined : error, unstarted);
   }
 }

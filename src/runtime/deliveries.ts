@@ -1,0 +1,141 @@
+/**
+ * The calls one instance has been given and has not done with, by the ids their frames carry.
+ *
+ * A delivery is *running* until its response ends, then perhaps in the *background* (`waitUntil`).
+ * One that was given up (time-out, caller gone) is *abandoned* but holds its place until the
+ * function has noticed. Neither may linger past {@link LINGER_MS}.
+ */
+import type { HostCallInvocation } from "../functions/host-services.ts";
+import { MAX_CALL_ID, readUint32 } from "../protocol/frame.ts";
+import type { CallPort } from "./call-port.ts";
+import type { Invocation } from "./invocation.ts";
+
+/** How long a call that was given up may still hold its place, and background work may go on past TIMEOUT. */
+const LINGER_MS = 1000;
+
+/** Ids of calls that are over, kept so that their late log lines find their execution. */
+const REMEMBERED_CALLS = 256;
+
+type Phase = "running" | "abandoned" | "background";
+
+export interface Delivery extends CallPort {
+  readonly invocation: Invocation;
+  readonly sentAt: number;
+  phase: Phase;
+  lingersUntil: number;
+}
+
+export class Deliveries {
+  /** Not a Map: see `base/linked-list.ts` on what rehashing costs. */
+  #byId: Record<number, Delivery> = Object.create(null);
+  #open = 0;
+  #load = 0;
+  #lastId = 0;
+  readonly #remembered: (readonly [id: number, executionId: string])[] = [];
+
+  /** All that is not over, work after a response included. */
+  get open(): number {
+    return this.#open;
+  }
+
+  /** Those that hold a place: running and abandoned ones. */
+  get load(): number {
+    return this.#load;
+  }
+
+  takeId(): number {
+    return ++this.#lastId;
+  }
+
+  get idsUsedUp(): boolean {
+    return this.#lastId === MAX_CALL_ID;
+  }
+
+  add(delivery: Delivery): void {
+    this.#byId[delivery.callId] = delivery;
+    this.#open++;
+    this.#load++;
+  }
+
+  find(callId: number): Delivery | undefined {
+    return this.#byId[callId];
+  }
+
+  /** One that may still ask the platform for something: it runs, or works in the background. */
+  waitedFor(callId: number): HostCallInvocation | undefined {
+    const delivery = this.#byId[callId];
+    if (delivery === undefined || delivery.phase === "abandoned") return undefined;
+    const { executionId, call: { caller } } = delivery.invocation;
+    return { executionId, caller };
+  }
+
+  all(): Delivery[] {
+    return Object.values(this.#byId);
+  }
+
+  /** The execution a call belongs to or belonged to not long ago. */
+  executionOf(callId: number): string | null {
+    const delivery = this.#byId[callId];
+    if (delivery !== undefined) return delivery.invocation.executionId;
+    const remembered = this.#remembered[callId % REMEMBERED_CALLS];
+    return remembered?.[0] === callId ? remembered[1] : null;
+  }
+
+  /** The response has ended, and work goes on. */
+  toBackground(delivery: Delivery): void {
+    if (delivery.phase === "background") return;
+    delivery.phase = "background";
+    delivery.lingersUntil = delivery.invocation.deadlineAt + LINGER_MS;
+    this.#load--;
+  }
+
+  /** Returns whether there was anything to give up. */
+  abandon(delivery: Delivery, now: number): boolean {
+    if (delivery.phase !== "running" || !(delivery.callId in this.#byId)) return false;
+    delivery.phase = "abandoned";
+    delivery.lingersUntil = Math.max(now, delivery.invocation.deadlineAt) + LINGER_MS;
+    return true;
+  }
+
+  /** Returns whether none is left open. */
+  forget({ callId, invocation, phase }: Delivery): boolean {
+    if (!(callId in this.#byId)) return false;
+    delete this.#byId[callId];
+    this.#open--;
+    if (phase !== "background") this.#load--;
+    this.#remembered[callId % REMEMBERED_CALLS] = [callId, invocation.executionId];
+    return this.#open === 0;
+  }
+
+  clear(): void {
+    this.#byId = Object.create(null);
+    this.#open = 0;
+    this.#load = 0;
+  }
+
+  hasRunning(): boolean {
+    for (const { phase } of this.all()) if (phase === "running") return true;
+    return false;
+  }
+
+  hasLingering(now: number): boolean {
+    for (const { phase, lingersUntil } of this.all()) {
+      if (phase !== "running" && now >= lingersUntil) return true;
+    }
+    return false;
+  }
+
+  /** Somebody gave up on each of them. */
+  areForsaken(): boolean {
+    return this.#open > 0 && this.all().every(({ phase }) => phase === "abandoned");
+  }
+}
+
+/** The highest id of a call that the instance has begun; see the sandbox's `start-gate.ts`. */
+export function lastStarted(directory: string): number {
+  try {
+    return readUint32(Deno.readFileSync(`${directory}/started`), 0);
+  } catch {
+    return MAX_CALL_ID; // nothing can be proved without it
+  }
+}
