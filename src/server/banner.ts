@@ -1,7 +1,9 @@
 /** What `orla start` shows when the node is ready: where it is, and commands that work as they stand. */
 import { join, relative } from "node:path";
 import type { Config } from "./config.ts";
+import { lowestLevel } from "../runtime/confinement/sandbox-report.ts";
 import type { Orla } from "./main.ts";
+import { missingBelow } from "./sandbox-requirement.ts";
 
 export interface BannerOptions {
   readonly orla: Orla;
@@ -57,10 +59,10 @@ function sandboxLevel(sandbox: Orla["about"]["sandbox"]): string {
 }
 
 /** The kernel's part. What is missing is a reason to look closer, not to be alarmed at each start. */
-function confinementLevel({ level, missing }: Orla["about"]["confinement"]): string {
-  const [first] = missing;
+function confinementLevel(report: Orla["about"]["confinement"]): string {
+  const [first] = missingBelow(report, 3);
   const rest = first === undefined ? "" : `; not enforced: ${first.what} (${first.why})`;
-  return `confinement level ${level} of 3${rest}`;
+  return `confinement level ${lowestLevel(report)} of 3${rest}; see \`orla doctor\``;
 }
 
 /** As the user can type it here. */

@@ -13,7 +13,7 @@ import { startExecutionWriter } from "../observability/execution-writer.ts";
 import { Metrics } from "../observability/metrics.ts";
 import { teeSink } from "../observability/tee-sink.ts";
 import { chooseLauncher } from "../runtime/confinement/choose-launcher.ts";
-import type { LevelReport } from "../runtime/confinement/sandbox-report.ts";
+import { lowestLevel, type SandboxReport } from "../runtime/confinement/sandbox-report.ts";
 import { createRuntime, type Runtime } from "../runtime/supervisor.ts";
 import { startCallbackEndpoint } from "../sqlgateway/callback.ts";
 import { besideEmbeddedPostgres, type CallbackPlace, overNetwork } from "./callback-address.ts";
@@ -28,6 +28,7 @@ import { type Reaper, startReaper } from "./reaper.ts";
 import { watchNode } from "./node-metrics.ts";
 import { releaseVersion } from "./release.ts";
 import { createRuntimeDir } from "./runtime-dir.ts";
+import { requireSandbox } from "./sandbox-requirement.ts";
 import { type NodeState, writeStateFile } from "./state-file.ts";
 
 export interface Orla extends AsyncDisposable {
@@ -41,7 +42,7 @@ export interface AboutNode {
   readonly database: string;
   readonly sandbox: ReturnType<Runtime["stats"]>["enforced"];
   /** What the operating system adds to it, and what it does not. */
-  readonly confinement: LevelReport;
+  readonly confinement: SandboxReport;
   readonly hasNoFunctions: boolean;
 }
 
@@ -67,8 +68,11 @@ export async function startOrla(
   const reaper = started.use(startReaper({ runtimeDir, log }));
 
   // Beside the database's start, which takes longer.
-  const choosing = chooseLauncher({ denoPath: Deno.execPath(), runtimeDir, log });
+  const { cgroups } = config;
+  const choosing = chooseLauncher({ denoPath: Deno.execPath(), runtimeDir, log, cgroups });
   started.defer(() => choosing.then((chosen) => chosen[Symbol.asyncDispose](), () => {}));
+  // Nothing else is started where functions would be freer than they may be.
+  if (config.requireSandbox > 0) requireSandbox((await choosing).report, config.requireSandbox);
 
   const { database, callback } = await openDatabase(
     { config, keys, areNew, runtimeDir, reaper, log },
@@ -104,7 +108,7 @@ export async function startOrla(
   ]);
 
   const metrics = new Metrics();
-  const { launcher, report: { javascript: confinement } } = await choosing;
+  const { launcher, report: confinement } = await choosing;
   const runtime = started.use(
     await createRuntime({
       launcher,
@@ -148,7 +152,7 @@ export async function startOrla(
       version,
       callbackHost: callback.host,
       callbackPort: callback.port ?? endpoint.port ?? 0,
-      sandbox: { ...enforced, ...confinement },
+      sandbox: { ...enforced, level: lowestLevel(confinement), ...confinement },
     }),
   );
   await runtime.ready();

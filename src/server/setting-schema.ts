@@ -8,6 +8,11 @@ const digits = z.union([z.number(), z.string().regex(/^\d+$/).transform(Number)]
 export const integer = (min: number, max: number) =>
   digits.pipe(z.number().int().min(min).max(max));
 
+export const yesOrNo = z.union([
+  z.boolean(),
+  z.enum(["true", "false"]).transform((word) => word === "true"),
+]);
+
 /** Milliseconds: a plain number, or one with a unit. */
 export function duration(minMs: number, maxMs: number): z.ZodType<number> {
   const units: Readonly<Record<string, number>> = {

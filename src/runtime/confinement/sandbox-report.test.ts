@@ -1,6 +1,12 @@
 import { deepEqual, equal } from "node:assert/strict";
 import type { Findings } from "./launcher-messages.ts";
-import { type Arrangement, reportOf, unconfinedReport } from "./sandbox-report.ts";
+import {
+  type Arrangement,
+  lowestLevel,
+  reportOf,
+  sandboxedRuntimes,
+  unconfinedReport,
+} from "./sandbox-report.ts";
 
 const everything: Findings = {
   machine: null,
@@ -47,22 +53,27 @@ Deno.test("what is missing comes with its reason and its remedy", () => {
   const { python } = reportOf(findings, { ...all, ownUser: false, cgroup: false });
   deepEqual(python.missing, [
     {
+      level: 2,
       what: "every instance has a user of its own",
       why: "the platform does not run as root",
       remedy: "run the platform as root and keep a range of user ids for it",
     },
     {
+      level: 3,
       what: "every instance has a control group for memory and threads",
       why: "it is switched off",
-      remedy: "switch it on; every start takes some 10 ms longer",
+      remedy: "set ORLA_CGROUPS=true; every start takes some 10 ms longer",
     },
   ]);
 });
 
 Deno.test("without a launcher there is level 0 and why", () => {
-  const { javascript, python } = unconfinedReport("no python3", "install python3");
-  equal(javascript.level, 0);
-  deepEqual(python.missing, [
-    { what: "confinement by the kernel", why: "no python3", remedy: "install python3" },
-  ]);
+  const report = unconfinedReport("no python3", "install python3");
+  for (const runtime of sandboxedRuntimes) {
+    equal(report[runtime].level, 0);
+    deepEqual(report[runtime].missing, [
+      { level: 1, what: "confinement by the kernel", why: "no python3", remedy: "install python3" },
+    ]);
+  }
+  equal(lowestLevel(report), 0);
 });

@@ -9,11 +9,11 @@ import type { Findings } from "./launcher-messages.ts";
 
 export type SandboxLevel = 0 | 1 | 2 | 3;
 
-export interface SandboxReport {
-  readonly javascript: LevelReport;
-  /** Python has no rules of its own: below level 1 it is not a boundary at all. */
-  readonly python: LevelReport;
-}
+/** Python has no rules of its own: below level 1 it is not a boundary at all. WASM runs in Deno. */
+export const sandboxedRuntimes = ["javascript", "python", "wasm"] as const;
+export type SandboxedRuntime = typeof sandboxedRuntimes[number];
+
+export type SandboxReport = Readonly<Record<SandboxedRuntime, LevelReport>>;
 
 export interface LevelReport {
   readonly level: SandboxLevel;
@@ -22,6 +22,8 @@ export interface LevelReport {
 }
 
 export interface MissingProtection {
+  /** The level that takes it, with all others of that level and below. */
+  readonly level: SandboxLevel;
   readonly what: string;
   readonly why: string;
   /** What to do about it. */
@@ -49,14 +51,20 @@ const KERNEL_REMEDY = "use a newer kernel: 5.13 for files, 6.7 for TCP, 6.12 for
 export function reportOf(findings: Findings, used: Arrangement): SandboxReport {
   const protections = protectionsOf(findings, used);
   const report = levelReport(protections);
-  return { javascript: report, python: report };
+  return { javascript: report, python: report, wasm: report };
+}
+
+/** What all runtimes reach. */
+export function lowestLevel(report: SandboxReport): SandboxLevel {
+  return Math.min(...sandboxedRuntimes.map((runtime) => report[runtime].level)) as SandboxLevel;
 }
 
 /** Nothing but the runtime's own rules hold. */
 export function unconfinedReport(why: string, remedy: string): SandboxReport {
   const what = "confinement by the kernel";
-  const report: LevelReport = { level: 0, enforced: [], missing: [{ what, why, remedy }] };
-  return { javascript: report, python: report };
+  const missing = [{ level: 1, what, why, remedy }] as const;
+  const report: LevelReport = { level: 0, enforced: [], missing };
+  return { javascript: report, python: report, wasm: report };
 }
 
 function protectionsOf(findings: Findings, used: Arrangement): Protection[] {
@@ -104,7 +112,7 @@ function protectionsOf(findings: Findings, used: Arrangement): Protection[] {
       holds: used.cgroup,
       why: findings.cgroup.works ? "it is switched off" : findings.cgroup.description,
       remedy: findings.cgroup.works
-        ? "switch it on; every start takes some 10 ms longer"
+        ? "set ORLA_CGROUPS=true; every start takes some 10 ms longer"
         : "delegate a control group to the platform (systemd: `Delegate=memory pids`)",
     },
   ];
@@ -116,6 +124,6 @@ function levelReport(protections: readonly Protection[]): LevelReport {
   return {
     level: lowest - 1 as SandboxLevel, // levels are 1 to 3
     enforced: protections.filter(({ holds }) => holds).map(({ what }) => what),
-    missing: missing.map(({ what, why, remedy }) => ({ what, why, remedy })),
+    missing: missing.map(({ level, what, why, remedy }) => ({ level, what, why, remedy })),
   };
 }
