@@ -60,6 +60,7 @@ export interface InstanceOwner {
 export interface InstanceOptions {
   readonly id: string;
   readonly directory: string;
+  readonly maxFileBytes: number;
   readonly limiter: Limiter;
   readonly clock: Clock;
   readonly started: StartedInstance;
@@ -93,7 +94,7 @@ export class Instance {
     this.#options = options;
     this.#process = process;
     this.#memory = new MemoryWatch(process.pid, limiter);
-    limiter.limitBlank(process.pid);
+    limiter.limitBlank(process.pid, options.maxFileBytes);
     const closed = Promise.withResolvers<unknown>();
     const events = this.#events();
     const onFrame = (frame: Frame) => {

@@ -15,7 +15,7 @@ export interface Enforcement {
 export interface Limiter extends Disposable {
   readonly enforced: Enforcement;
   /** What every instance is held to, before it is known which function it will run. */
-  limitBlank(pid: number): void;
+  limitBlank(pid: number, maxFileBytes: number): void;
   /** Lets the process allocate this much beyond what it has. */
   limitMemory(pid: number, memoryMb: number): void;
   /** Private memory in use, in bytes; `null` where it cannot be told or the process is gone. */
@@ -33,7 +33,7 @@ const RLIMIT_NOFILE = 7;
 /** Sockets for a function's own fetches; Deno itself holds about twenty descriptors. */
 export const MAX_OPEN_FILES = 256;
 
-/** The only file an instance writes has four bytes. */
+/** The only file a Deno instance writes has four bytes. */
 export const MAX_FILE_BYTES = 4096;
 
 interface MemoryMap {
@@ -56,9 +56,9 @@ class LinuxLimiter implements Limiter {
   });
   readonly #pageBytes = this.#libc.symbols.getpagesize();
 
-  limitBlank(pid: number): void {
+  limitBlank(pid: number, maxFileBytes: number): void {
     this.#set(pid, RLIMIT_NOFILE, MAX_OPEN_FILES);
-    this.#set(pid, RLIMIT_FSIZE, MAX_FILE_BYTES);
+    this.#set(pid, RLIMIT_FSIZE, maxFileBytes);
     this.#set(pid, RLIMIT_CORE, 0);
   }
 

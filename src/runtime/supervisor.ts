@@ -7,14 +7,17 @@ import { OrlaError } from "../base/errors.ts";
 import type { Call, Invoker, ReplyTo } from "../functions/call.ts";
 import type { ExecutionSink } from "../functions/execution.ts";
 import type { FunctionVersion } from "../functions/function.ts";
-import { BlankPool } from "./blank-pool.ts";
+import type { HostServices } from "../functions/host-services.ts";
+import { BlankPool, type Receiver } from "./blank-pool.ts";
+import { BlankPools } from "./blank-pools.ts";
 import { writeBootstrap } from "./bootstrap-script.ts";
 import { type Clock, systemClock, type Timer } from "./clock.ts";
 import { FunctionPool } from "./function-pool.ts";
 import { Instance } from "./instance.ts";
+import type { InstanceKind, InstanceKinds } from "./instance-kind.ts";
 import { startInstance } from "./instance-start.ts";
 import { DenoLauncher, type Launcher } from "./launcher.ts";
-import { createLimiter, type Enforcement, type Limiter } from "./limits.ts";
+import { createLimiter, type Enforcement, type Limiter, MAX_FILE_BYTES } from "./limits.ts";
 import type { PoolServices } from "./pool-services.ts";
 
 /** Kills what the node leaves behind when it dies itself. Implemented by `server/`. */
@@ -46,6 +49,10 @@ export interface RuntimeOptions {
   readonly drainTimeoutMs?: number;
   readonly clock?: Clock;
   readonly launcher?: Launcher;
+  /** What else than Deno functions may run in; nothing by default. */
+  readonly otherKinds?: InstanceKinds;
+  /** What functions may ask of the platform; nothing by default. */
+  readonly hostServices?: HostServices;
 }
 
 export interface RuntimeStats {
@@ -82,6 +89,10 @@ const DEFAULTS = {
   queueLimit: 1024,
   queueTimeoutMs: 10_000,
   drainTimeoutMs: 10_000,
+  otherKinds: { kindOf: () => undefined } as InstanceKinds,
+  hostServices: {
+    call: (op) => Promise.reject(new OrlaError("not_supported", `This node has no ${op}`)),
+  } as HostServices,
 } as const;
 
 export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
@@ -97,10 +108,11 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
 class Supervisor implements Runtime {
   readonly #options: Required<RuntimeOptions>;
   readonly #limiter: Limiter = createLimiter();
-  readonly #blanks: BlankPool;
+  readonly #deno: InstanceKind;
+  readonly #blanks: BlankPools;
   readonly #pools = new Map<string, FunctionPool>();
   readonly #active = new Set<FunctionPool>();
-  readonly #services: PoolServices;
+  readonly #services: Omit<PoolServices, "takeBlank" | "requestBlank" | "giveBack">;
   /** All whose process or directory is still there. */
   readonly #instances = new Set<Instance>();
   #nextInstance = 0;
@@ -112,25 +124,17 @@ class Supervisor implements Runtime {
 
   constructor(options: Required<RuntimeOptions>) {
     this.#options = options;
-    const { clock, sink, idleTimeoutMs, queueLimit, queueTimeoutMs, log, poolSize } = this.#options;
-    this.#blanks = new BlankPool({
-      size: poolSize,
-      clock,
-      start: () => this.#startBlank(),
-      onError: ({ message, detail }) => log.warn(message, { detail }),
-    });
+    const { clock, sink, idleTimeoutMs, queueLimit, queueTimeoutMs } = this.#options;
+    const { launcher, poolSize } = this.#options;
+    this.#deno = { name: "deno", launcher, poolSize, maxFileBytes: MAX_FILE_BYTES };
+    this.#blanks = new BlankPools((kind) => this.#openPool(kind));
+    this.#blanks.of(this.#deno);
     this.#services = {
       clock,
       sink,
       idleTimeoutMs,
       queueLimit,
       queueTimeoutMs,
-      takeBlank: () => this.#takeBlank(),
-      requestBlank: (receiver) => this.#requestBlank(receiver),
-      giveBack: (instance) => {
-        this.#assigned--;
-        this.#blanks.give(instance);
-      },
       released: () => void this.#assigned--,
       over: () => {
         if (--this.#openCalls === 0) this.#allOver?.();
@@ -151,12 +155,23 @@ class Supervisor implements Runtime {
         new OrlaError("unavailable", "This node is stopping", { retryAfterSeconds: 1 }),
       );
     }
+    let pool: FunctionPool;
+    try {
+      pool = this.#poolOf(version);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     this.#openCalls++;
-    return this.#poolOf(version).submit(call).reply as Promise<ReplyTo<C>>;
+    return pool.submit(call).reply as Promise<ReplyTo<C>>;
   }
 
   keepWarm(version: FunctionVersion): void {
-    if (!this.#stopping) this.#poolOf(version).keepWarm();
+    if (this.#stopping) return;
+    try {
+      this.#poolOf(version).keepWarm();
+    } catch {
+      // It cannot run here, as whoever calls it is told.
+    }
   }
 
   retire(functionId: string, currentVersionId?: string): void {
@@ -208,17 +223,38 @@ class Supervisor implements Runtime {
     timer?.cancel();
   }
 
+  /** Throws OrlaError for a version that cannot run here. */
   #poolOf(version: FunctionVersion): FunctionPool {
     let pool = this.#pools.get(version.versionId);
     if (pool === undefined) {
-      pool = new FunctionPool(version, this.#services);
+      const kind = this.#options.otherKinds.kindOf(version) ?? this.#deno;
+      const blanks = this.#blanks.of(kind);
+      pool = new FunctionPool(version, {
+        ...this.#services,
+        takeBlank: () => this.#takeBlank(blanks),
+        requestBlank: (receiver) => this.#requestBlank(blanks, receiver),
+        giveBack: (instance) => {
+          this.#assigned--;
+          blanks.give(instance);
+        },
+      });
       this.#pools.set(version.versionId, pool);
     }
     return pool;
   }
 
-  async #startBlank(): Promise<Instance> {
-    const { runtimeDir, launcher, clock, log, reaper } = this.#options;
+  #openPool(kind: InstanceKind): BlankPool {
+    const { clock, log } = this.#options;
+    return new BlankPool({
+      size: kind.poolSize,
+      clock,
+      start: () => this.#startBlank(kind),
+      onError: ({ message, detail }) => log.warn(message, { detail }),
+    });
+  }
+
+  async #startBlank({ launcher, maxFileBytes }: InstanceKind): Promise<Instance> {
+    const { runtimeDir, clock, log, reaper, hostServices } = this.#options;
     const id = `i${++this.#nextInstance}`;
     const directory = `${runtimeDir}/${id}`;
     const born: { instance?: Instance } = {};
@@ -234,24 +270,26 @@ class Supervisor implements Runtime {
         else log.warn("a starting instance wrote", { instance: id, line });
       },
     });
-    const instance = new Instance({ id, directory, limiter: this.#limiter, clock, started });
+    const instance = new Instance({
+      ...{ id, directory, maxFileBytes, limiter: this.#limiter, clock, started, hostServices },
+    });
     born.instance = instance;
     this.#instances.add(instance);
     instance.gone.then(() => this.#instances.delete(instance));
     return instance;
   }
 
-  #takeBlank(): Instance | undefined {
+  #takeBlank(blanks: BlankPool): Instance | undefined {
     if (!this.#roomForAnother()) return undefined;
-    const instance = this.#blanks.take();
+    const instance = blanks.take();
     if (instance !== undefined) this.#assigned++;
     return instance;
   }
 
-  #requestBlank(receiver: (taken: Instance | OrlaError) => void): boolean {
+  #requestBlank(blanks: BlankPool, receiver: Receiver): boolean {
     if (!this.#roomForAnother()) return false;
     this.#assigned++;
-    this.#blanks.request((taken) => {
+    blanks.request((taken) => {
       if (taken instanceof OrlaError) this.#assigned--;
       receiver(taken);
     });

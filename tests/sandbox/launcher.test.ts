@@ -270,7 +270,7 @@ test("another user's memory can be limited without the capability for it", isRoo
     const output = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
     equal((await output.read()).value, "up\n");
     if (limit) limiter.limitMemory(process.pid, 64);
-    limiter.limitBlank(process.pid);
+    limiter.limitBlank(process.pid, 4096);
     await Deno.writeTextFile(`${rig.directory}/${rig.count}/go`, "");
     const [{ value }, stderr] = await Promise.all([
       output.read(),
