@@ -13,6 +13,7 @@ import { Logger } from "./console.ts";
 import { installDenoEnv, installProcess } from "./environment.ts";
 import { describeThrown } from "./errors.ts";
 import { harden } from "./harden.ts";
+import { hostClient } from "./host-client.ts";
 import { Instance } from "./instance.ts";
 import { rehearse } from "./rehearsal.ts";
 import { installRegistrations } from "./registrations.ts";
@@ -54,6 +55,7 @@ const instance = new Instance({
   commonJsExports: installCommonJs(),
   lockDown: () => void revoke({ name: "read" }),
 });
+hostClient.connect(outbox);
 installDenoEnv();
 installRegistrations();
 installUpgrade();

@@ -21,6 +21,7 @@ import { callHandler, type Convention, conventionFor, type Handler } from "./con
 import { setVariables } from "./environment.ts";
 import { describeThrown } from "./errors.ts";
 import { findHandler } from "./handler-lookup.ts";
+import { hostClient } from "./host-client.ts";
 import { sendBody } from "./reply.ts";
 import { payloadResult, sendHttpResult } from "./result.ts";
 import { callThatThrew } from "./timers.ts";
@@ -145,12 +146,16 @@ export class Instance implements CallHost {
       case FrameType.socketClose:
         call?.socket?.peerClosed(decodeSocketClose(payload));
         break;
+      case FrameType.hostReply:
+        hostClient.replied(frame.flags, payload);
+        break;
       case FrameType.ready:
       case FrameType.reply:
       case FrameType.error:
       case FrameType.done:
       case FrameType.log:
       case FrameType.unhealthy:
+      case FrameType.hostCall:
         break; // only ever sent from here
     }
   }

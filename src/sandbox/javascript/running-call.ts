@@ -7,6 +7,7 @@ import type { Outbox } from "../../protocol/outbox.ts";
 import { uncurryThis } from "../../protocol/primordials.ts";
 import type { BridgedSocket } from "./web-socket.ts";
 import type { CallScope } from "./call-scope.ts";
+import { hostClient } from "./host-client.ts";
 import type { GatedCall } from "./start-gate.ts";
 
 const Controller = AbortController;
@@ -80,6 +81,7 @@ export class RunningCall implements GatedCall, CallScope {
     if (typeof this.input === "object" && "fail" in this.input) this.input.fail(reason);
     this.sender?.stop(reason);
     this.socket?.lost();
+    hostClient.cancelled(this.id);
   }
 
   waitUntil(promise: unknown): void {
