@@ -1,5 +1,6 @@
 /** Arbitrary edge statements, for properties. Spans are all zero: compare modulo spans. */
 import fc from "fast-check";
+import { arbitraryTriggerStatement } from "./trigger.arbitrary.ts";
 import type {
   CodeNode,
   EdgeStatement,
@@ -135,7 +136,7 @@ export const arbitraryStatement: fc.Arbitrary<EdgeStatement> = fc.oneof(
   }),
   fc.record({
     kind: fc.constant("list" as const),
-    objects: fc.constant("functions" as const),
+    objects: fc.constantFrom("functions" as const, "triggers" as const),
     where: fc.option(sql.filter((text) => text !== "").map((text) => ({ text, span }))),
     span: fc.constant(span),
   }),
@@ -152,4 +153,5 @@ export const arbitraryStatement: fc.Arbitrary<EdgeStatement> = fc.oneof(
     versionSpan: fc.constant(span),
     span: fc.constant(span),
   }),
+  arbitraryTriggerStatement({ name, identifier, options, text }),
 );

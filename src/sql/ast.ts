@@ -5,6 +5,8 @@
  * Offsets are 0-based UTF-16 code units of the query string.
  */
 
+import type { TriggerStatement } from "./trigger-ast.ts";
+
 export interface Span {
   readonly start: number;
   readonly end: number;
@@ -82,7 +84,7 @@ export interface DropFunction {
 /** `LIST EDGE FUNCTIONS [WHERE …]`; the condition is passed to Postgres as written. */
 export interface ListObjects {
   readonly kind: "list";
-  readonly objects: "functions";
+  readonly objects: "functions" | "triggers";
   readonly where: { readonly text: string; readonly span: Span } | null;
   readonly span: Span;
 }
@@ -109,7 +111,8 @@ export type EdgeStatement =
   | DropFunction
   | ListObjects
   | ExecuteFunction
-  | RollbackFunction;
+  | RollbackFunction
+  | TriggerStatement;
 
 /** One statement of a query string. Ordinary SQL is kept as its span: it passes byte for byte. */
 export type Statement =

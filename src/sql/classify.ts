@@ -10,7 +10,19 @@ export type Class =
   /** `VERB EDGE` and then nothing of ours: no SQL either. */
   | { readonly kind: "unknown"; readonly expected: readonly string[] };
 
-export type StatementParser = "create" | "alter" | "drop" | "list" | "execute" | "rollback";
+export type StatementParser =
+  | "create"
+  | "alter"
+  | "drop"
+  | "list"
+  | "execute"
+  | "rollback"
+  | "create_trigger"
+  | "alter_trigger"
+  | "drop_trigger"
+  | "enable_trigger"
+  | "disable_trigger"
+  | "execute_trigger";
 
 const plain: Class = { kind: "plain" };
 
@@ -21,7 +33,7 @@ const edgeVerbs: Readonly<Record<string, Readonly<Record<string, StatementParser
   drop: { function: "drop", chain: null },
   execute: { function: "execute", chain: null },
   rollback: { function: "rollback" },
-  list: { functions: "list", deployments: null, chains: null, triggers: null, alerts: null },
+  list: { functions: "list", deployments: null, chains: null, triggers: "list", alerts: null },
   deploy: { function: null },
   undeploy: { function: null },
   warm: { function: null },
@@ -65,23 +77,31 @@ function classifyRest(piece: Piece, verb: string, words: readonly string[]): Cla
       if (words[1] === "alert") return unsupported(piece, "CREATE ALERT");
       if (words[1] === "trigger" || (words[1] === "constraint" && words[2] === "trigger")) {
         if (piece.edgeTail === -1) return plain;
-        return unsupported(piece, "CREATE TRIGGER … EXECUTE EDGE FUNCTION", piece.edgeTail);
+        if (words[1] === "constraint") {
+          return unsupported(piece, "CREATE CONSTRAINT TRIGGER … EXECUTE EDGE FUNCTION");
+        }
+        return { kind: "edge", parser: "create_trigger" };
       }
       return plain;
     case "drop":
       if (words[1] === "alert" && words[2] !== undefined) return unsupported(piece, "DROP ALERT");
       if (words[1] === "trigger" && words[2] !== undefined && !piece.hasOn) {
-        return unsupported(piece, "DROP TRIGGER of an edge trigger");
+        return { kind: "edge", parser: "drop_trigger" };
       }
       return plain;
     case "alter":
-      if (words[1] === "trigger" && words[3] === "set") {
-        return unsupported(piece, "ALTER TRIGGER … SET");
+      if (words[1] === "trigger" && (words[3] === "set" || words[5] === "set")) {
+        return { kind: "edge", parser: "alter_trigger" };
       }
       return plain;
     case "enable":
     case "disable":
-      return words[1] === "trigger" ? unsupported(piece, `${verb.toUpperCase()} TRIGGER`) : plain;
+      return words[1] === "trigger" ? { kind: "edge", parser: `${verb}_trigger` } : plain;
+    case "execute":
+      // EXECUTE trigger and EXECUTE trigger(1) run a prepared statement of that name.
+      return words[1] === "trigger" && (isName(words[2]) || words[2] === "…")
+        ? { kind: "edge", parser: "execute_trigger" }
+        : plain;
     default:
       return plain;
   }

@@ -1,12 +1,12 @@
 /** CREATE EDGE FUNCTION and ALTER EDGE FUNCTION. */
 import { OrlaError } from "../base/errors.ts";
 import { closestName } from "../base/closest-name.ts";
-import type { AlterFunction, CodeNode, CreateFunction, OptionNode, ParameterNode } from "./ast.ts";
+import type { AlterFunction, CodeNode, CreateFunction, ParameterNode } from "./ast.ts";
 import { parseResultType } from "./column-type.ts";
 import type { Cursor } from "./cursor.ts";
 import { parseParameters } from "./function-signature.ts";
 import { foldCase } from "./lexer.ts";
-import { parseOption } from "./option-clause.ts";
+import { OptionList } from "./option-clause.ts";
 
 /** Attributes of CREATE FUNCTION that mean nothing here; said aloud rather than misread as options. */
 const postgresAttributes = new Set(
@@ -110,25 +110,6 @@ export function refuseSignature(cursor: Cursor): void {
     cursor.token.start,
     "Edge functions are not overloaded: the name alone says which one.",
   );
-}
-
-class OptionList {
-  readonly list: OptionNode[] = [];
-  readonly #cursor: Cursor;
-  readonly #names = new Set<string>();
-
-  constructor(cursor: Cursor) {
-    this.#cursor = cursor;
-  }
-
-  add(): void {
-    const option = parseOption(this.#cursor);
-    if (this.#names.has(option.name)) {
-      throw this.#cursor.error(`${option.name} is given twice`, option.nameSpan.start);
-    }
-    this.#names.add(option.name);
-    this.list.push(option);
-  }
 }
 
 function parseLanguage(cursor: Cursor): NonNullable<CreateFunction["language"]> {

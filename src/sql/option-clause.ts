@@ -9,7 +9,7 @@ const unitWords = new Set(
 );
 
 /** The current token is the option's name. */
-export function parseOption(cursor: Cursor): OptionNode {
+function parseOption(cursor: Cursor): OptionNode {
   const name = cursor.advance();
   const nameSpan = { start: name.start, end: name.end };
   cursor.acceptSymbol("=");
@@ -73,4 +73,24 @@ function parseList(cursor: Cursor, option: string): string[] {
   if (!cursor.isSymbol(")")) throw cursor.expected(['","', '")"']);
   cursor.advance();
   return items;
+}
+
+/** Options in the order they are written, each at most once. */
+export class OptionList {
+  readonly list: OptionNode[] = [];
+  readonly #cursor: Cursor;
+  readonly #names = new Set<string>();
+
+  constructor(cursor: Cursor) {
+    this.#cursor = cursor;
+  }
+
+  add(): void {
+    const option = parseOption(this.#cursor);
+    if (this.#names.has(option.name)) {
+      throw this.#cursor.error(`${option.name} is given twice`, option.nameSpan.start);
+    }
+    this.#names.add(option.name);
+    this.list.push(option);
+  }
 }

@@ -409,14 +409,34 @@ const errors: ReadonlyArray<readonly [string, string, string, hint?: string]> = 
   ["¶EXECUTE EDGE CHAIN c", "not_supported", "EXECUTE EDGE CHAIN is not supported yet"],
   ["¶LIST EDGE DEPLOYMENTS", "not_supported", "LIST EDGE DEPLOYMENTS is not supported yet"],
   [
-    "CREATE TRIGGER t BEFORE INSERT ON u FOR EACH ROW ¶EXECUTE EDGE FUNCTION f(NEW.*)",
-    "not_supported",
-    "CREATE TRIGGER … EXECUTE EDGE FUNCTION is not supported yet",
+    "CREATE TRIGGER t ON ¶KAFKA 'x' EXECUTE EDGE FUNCTION f",
+    "syntax_error",
+    'expected HTTP, SCHEDULE, QUEUE, FILE_UPLOAD or HOOK, found "KAFKA"',
   ],
   [
-    "CREATE OR REPLACE TRIGGER t ON HTTP POST '/x' ¶execute edge function f",
-    "not_supported",
-    "CREATE TRIGGER … EXECUTE EDGE FUNCTION is not supported yet",
+    "CREATE TRIGGER t ON HTTP ¶FETCH '/x' EXECUTE EDGE FUNCTION f",
+    "syntax_error",
+    'expected GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS or ANY, found "FETCH"',
+  ],
+  [
+    "CREATE TRIGGER t BEFORE ¶TRUNCATE ON u EXECUTE EDGE FUNCTION f",
+    "syntax_error",
+    'expected INSERT, UPDATE or DELETE, found "TRUNCATE"',
+  ],
+  [
+    "CREATE TRIGGER t AFTER INSERT ON u FOR EACH ROW EXECUTE EDGE FUNCTION f(¶x)",
+    "syntax_error",
+    'expected NEW.*, OLD.*, NEW.column or a literal, found "x"',
+  ],
+  [
+    "CREATE TRIGGER t ON QUEUE 'q' EXECUTE EDGE FUNCTION f(¶1)",
+    "syntax_error",
+    "only triggers on tables pass arguments",
+  ],
+  [
+    "CREATE TRIGGER t ON QUEUE 'q' WITH RATE = 1 ¶RATE = 2 EXECUTE EDGE FUNCTION f",
+    "syntax_error",
+    "RATE is given twice",
   ],
   [
     "¶CREATE ALERT a ON METRIC edge_function_error_rate",
@@ -433,14 +453,6 @@ const errors: ReadonlyArray<readonly [string, string, string, hint?: string]> = 
     "¶REVOKE ALL ON EDGE FUNCTIONS FROM bob",
     "not_supported",
     "REVOKE … ON EDGE FUNCTION is not supported yet",
-  ],
-  ["¶ENABLE TRIGGER t", "not_supported", "ENABLE TRIGGER is not supported yet"],
-  ["¶DISABLE TRIGGER t", "not_supported", "DISABLE TRIGGER is not supported yet"],
-  ["¶DROP TRIGGER t", "not_supported", "DROP TRIGGER of an edge trigger is not supported yet"],
-  [
-    "¶ALTER TRIGGER t SET TIMEZONE = 'UTC'",
-    "not_supported",
-    "ALTER TRIGGER … SET is not supported yet",
   ],
   [
     "EXPLAIN ¶EXECUTE EDGE FUNCTION f(1)",

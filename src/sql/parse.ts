@@ -20,7 +20,17 @@ import { classify, type StatementParser } from "./classify.ts";
 import { Cursor } from "./cursor.ts";
 import { parseAlter, parseCreate, refuseSignature } from "./function-definition.ts";
 import type { LexerOptions } from "./lexer.ts";
+import { parseRaw } from "./raw-text.ts";
 import { type Piece, splitStatements } from "./split.ts";
+import type { ReplayExecution } from "./trigger-ast.ts";
+import {
+  parseAlterTrigger,
+  parseCreateTrigger,
+  parseDropTrigger,
+  parseFireTrigger,
+  parseSwitchTrigger,
+  parseText,
+} from "./trigger-definition.ts";
 
 /** Versions are Postgres integers. */
 const maxVersion = 2 ** 31 - 1;
@@ -59,18 +69,32 @@ function parseEdge(
   parser: StatementParser,
   options: LexerOptions,
 ): EdgeStatement {
-  const cursor = afterVerb(text, piece, options);
   const { start } = piece.tokens;
-  cursor.advance(); // FUNCTION or FUNCTIONS
+  const orReplace = piece.head[1] === "or";
+  const cursor = isAboutTrigger(parser)
+    ? afterWord("trigger", text, piece, options)
+    : afterVerb(text, piece, options);
+  if (!isAboutTrigger(parser)) cursor.advance(); // FUNCTION, FUNCTIONS or TRIGGERS
   switch (parser) {
+    case "create_trigger":
+      return parseCreateTrigger(cursor, start, orReplace);
+    case "alter_trigger":
+      return parseAlterTrigger(cursor, start);
+    case "drop_trigger":
+      return parseDropTrigger(cursor, start);
+    case "enable_trigger":
+    case "disable_trigger":
+      return parseSwitchTrigger(cursor, start, parser === "enable_trigger");
+    case "execute_trigger":
+      return parseFireTrigger(cursor, start);
     case "create":
-      return parseCreate(cursor, start, piece.head[1] === "or");
+      return parseCreate(cursor, start, orReplace);
     case "alter":
       return parseAlter(cursor, start);
     case "drop":
       return parseDrop(cursor, start);
     case "list":
-      return parseList(cursor, start);
+      return parseList(cursor, start, piece.head[2] === "triggers" ? "triggers" : "functions");
     case "execute":
       return parseExecute(cursor, start);
     case "rollback":
@@ -80,9 +104,17 @@ function parseEdge(
 
 /** A cursor at the word after EDGE. */
 function afterVerb(text: string, piece: Piece, options: LexerOptions): Cursor {
+  return afterWord("edge", text, piece, options);
+}
+
+function afterWord(word: string, text: string, piece: Piece, options: LexerOptions): Cursor {
   const cursor = new Cursor(text, piece.tokens, options);
-  while (!cursor.acceptWord("edge")) cursor.advance();
+  while (!cursor.acceptWord(word)) cursor.advance();
   return cursor;
+}
+
+function isAboutTrigger(parser: StatementParser): boolean {
+  return parser.endsWith("_trigger");
 }
 
 function parseDrop(cursor: Cursor, start: number): DropFunction {
@@ -105,18 +137,23 @@ function parseDrop(cursor: Cursor, start: number): DropFunction {
   return { kind: "drop_function", ifExists, names, behavior, span: spanFrom(cursor, start) };
 }
 
-function parseList(cursor: Cursor, start: number): ListObjects {
+function parseList(
+  cursor: Cursor,
+  start: number,
+  objects: ListObjects["objects"],
+): ListObjects {
   let where: ListObjects["where"] = null;
   if (!cursor.atEnd) {
     cursor.expectWord("where");
     if (cursor.atEnd) throw cursor.expected(["a condition"]);
     where = parseRaw(cursor, () => cursor.atEnd);
   }
-  return { kind: "list", objects: "functions", where, span: spanFrom(cursor, start) };
+  return { kind: "list", objects, where, span: spanFrom(cursor, start) };
 }
 
-function parseExecute(cursor: Cursor, start: number): ExecuteFunction {
+function parseExecute(cursor: Cursor, start: number): ExecuteFunction | ReplayExecution {
   const name = cursor.qualifiedName("a function name");
+  if (cursor.acceptWord("replay")) return parseReplay(cursor, start, name);
   const open = cursor.expectSymbol("(");
   parseRaw(cursor, () => cursor.isSymbol(")"));
   const close = cursor.expectSymbol(")");
@@ -137,8 +174,23 @@ function parseRollback(cursor: Cursor, start: number): RollbackFunction {
   refuseSignature(cursor);
   cursor.expectWord("to");
   cursor.expectWord("version");
+  const { version, span: versionSpan } = parseVersion(cursor);
+  cursor.expectEnd();
+  const span = spanFrom(cursor, start);
+  return { kind: "rollback_function", name, version, versionSpan, span };
+}
+
+/** The cursor stands after REPLAY. */
+function parseReplay(cursor: Cursor, start: number, name: QualifiedName): ReplayExecution {
+  const executionId = parseText(cursor, "an execution id in quotes");
+  const version = cursor.acceptWord("version") ? parseVersion(cursor).version : null;
+  cursor.expectEnd();
+  return { kind: "replay_execution", name, executionId, version, span: spanFrom(cursor, start) };
+}
+
+function parseVersion(cursor: Cursor): { version: number; span: Span } {
   const { token } = cursor;
-  const versionSpan: Span = { start: token.start, end: token.end };
+  const span = { start: token.start, end: token.end };
   const digits = cursor.text.slice(token.start, token.end);
   if (token.kind !== "number") throw cursor.expected(["a version number"]);
   const version = Number(digits);
@@ -146,25 +198,7 @@ function parseRollback(cursor: Cursor, start: number): RollbackFunction {
     throw cursor.error("a version is a whole number from 1 up", token.start);
   }
   cursor.advance();
-  cursor.expectEnd();
-  const span = spanFrom(cursor, start);
-  return { kind: "rollback_function", name, version, versionSpan, span };
-}
-
-/** SQL for Postgres to read, up to where `ends` says outside parentheses. These must balance. */
-function parseRaw(cursor: Cursor, ends: () => boolean): { text: string; span: Span } {
-  const { start } = cursor.token;
-  let end = start;
-  let depth = 0;
-  while (!cursor.atEnd && !(depth === 0 && ends())) {
-    if (cursor.isSymbol("(")) depth++;
-    else if (cursor.isSymbol(")") && --depth < 0) {
-      throw cursor.error('")" has no "("', cursor.token.start);
-    }
-    end = cursor.advance().end;
-  }
-  if (depth > 0) throw cursor.expected(['")"']);
-  return { text: cursor.text.slice(start, end), span: { start, end } };
+  return { version, span };
 }
 
 function spanFrom(cursor: Cursor, start: number): Span {

@@ -1,12 +1,14 @@
 /** Edge statements as text: what `parseStatements` reads back as the same tree. */
-import type {
-  AlterFunction,
-  CreateFunction,
-  EdgeStatement,
-  OptionNode,
-  OptionValue,
-} from "./ast.ts";
+import type { AlterFunction, CreateFunction, EdgeStatement } from "./ast.ts";
 import { mayStartLongType } from "./column-type.ts";
+import {
+  dollarQuote,
+  printIdentifier,
+  printName,
+  printOption,
+  quoteIdentifier,
+} from "./print-token.ts";
+import { printTriggerStatement } from "./print-trigger.ts";
 
 export function printStatement(statement: EdgeStatement): string {
   switch (statement.kind) {
@@ -19,14 +21,16 @@ export function printStatement(statement: EdgeStatement): string {
       const cascade = statement.behavior === "cascade" ? " CASCADE" : "";
       return `DROP EDGE FUNCTION ${exists}${statement.names.map(printName).join(", ")}${cascade}`;
     }
-    case "list":
-      return statement.where === null
-        ? "LIST EDGE FUNCTIONS"
-        : `LIST EDGE FUNCTIONS WHERE ${statement.where.text}`;
+    case "list": {
+      const list = `LIST EDGE ${statement.objects.toUpperCase()}`;
+      return statement.where === null ? list : `${list} WHERE ${statement.where.text}`;
+    }
     case "execute_function":
       return `EXECUTE EDGE FUNCTION ${printName(statement.name)}(${statement.arguments.text})`;
     case "rollback_function":
       return `ROLLBACK EDGE FUNCTION ${printName(statement.name)} TO VERSION ${statement.version}`;
+    default:
+      return printTriggerStatement(statement);
   }
 }
 
@@ -55,60 +59,10 @@ function printAlter(statement: AlterFunction): string {
   return `ALTER EDGE FUNCTION ${printName(statement.name)}\nSET ${settings.join(",\n    ")}`;
 }
 
-function printOption(option: OptionNode, separator: string): string {
-  return `${option.name}${separator}${printValue(option.value)}`;
-}
-
-function printValue(value: OptionValue): string {
-  switch (value.kind) {
-    case "number":
-      return `${value.text}${value.unit ?? ""}`;
-    case "string":
-      return quoteString(value.value);
-    case "boolean":
-      return value.value ? "true" : "false";
-    case "word":
-      // Quotes keep the word `true` apart from the value.
-      return value.value === "true" || value.value === "false"
-        ? quoteIdentifier(value.value)
-        : printIdentifier(value.value);
-    case "list":
-      return `(${value.items.map(quoteString).join(", ")})`;
-  }
-}
-
-function printName(name: { readonly schema: string | null; readonly name: string }): string {
-  // IF and a keyword after it would be read as IF EXISTS.
-  const own = name.name === "if" ? quoteIdentifier(name.name) : printIdentifier(name.name);
-  return name.schema === null ? own : `${printIdentifier(name.schema)}.${own}`;
-}
-
 const parameterModes = ["in", "out", "inout", "variadic"];
 
 function printParameterName(name: string): string {
   return parameterModes.includes(name) || mayStartLongType(name)
     ? quoteIdentifier(name)
     : printIdentifier(name);
-}
-
-function printIdentifier(name: string): string {
-  return /^[a-z_][a-z0-9_$]*$/.test(name) ? name : quoteIdentifier(name);
-}
-
-function quoteIdentifier(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
-}
-
-function quoteString(value: string): string {
-  return `'${value.replaceAll("'", "''")}'`;
-}
-
-/** `$$…$$`, or with a tag when the text would end it early. */
-function dollarQuote(text: string): string {
-  for (let attempt = 0;; attempt++) {
-    const delimiter = attempt === 0 ? "$$" : `$code${attempt === 1 ? "" : attempt}$`;
-    if (`${text}${delimiter}`.indexOf(delimiter) === text.length) {
-      return `${delimiter}${text}${delimiter}`;
-    }
-  }
 }

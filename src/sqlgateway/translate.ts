@@ -109,12 +109,15 @@ async function translateStatement(
           written(")"),
         ];
       case "list": {
+        const { where, objects } = statement;
+        if (objects === "triggers") {
+          throw new OrlaError("not_supported", "LIST EDGE TRIGGERS is not supported yet");
+        }
         const select = written("SELECT * FROM system.edge_functions");
-        const { where } = statement;
         return where === null ? [select] : [select, written(" WHERE "), copiedFrom(where)];
       }
       default:
-        return statement satisfies never;
+        throw new OrlaError("not_supported", "edge triggers are not supported yet");
     }
   } catch (thrown) {
     // The statement's meaning is wrong, not its form: what stands before it may run.
