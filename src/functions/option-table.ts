@@ -41,6 +41,8 @@ export type OptionType =
   | { readonly kind: "choice"; readonly choices: readonly string[] }
   | { readonly kind: "text"; readonly maxLength: number; readonly nullable: boolean }
   | { readonly kind: "list" }
+  /** A list of destinations; see `net-rule.ts`. */
+  | { readonly kind: "net-rules" }
   /** A JSON object in a string. */
   | { readonly kind: "object" }
   /** A JSON object in a string whose values are text, numbers or booleans; they become text. */
@@ -187,13 +189,13 @@ export const optionTable: readonly OptionSpec[] = [
   supported(
     "ALLOW_NET",
     "allowNet",
-    { kind: "list" },
+    { kind: "net-rules" },
     "Private destinations the function may reach: ('api.internal:8080', '10.0.0.0/8').",
   ),
   supported(
     "DENY_NET",
     "denyNet",
-    { kind: "list" },
+    { kind: "net-rules" },
     "Destinations the function may not reach; ('*') leaves those of ALLOW_NET.",
   ),
   supported(

@@ -1,5 +1,6 @@
 /** One option's value: from what was written to what it means, by the option's type. */
 import { closestName } from "../base/closest-name.ts";
+import { MAX_NET_RULES, parseNetRule } from "./net-rule.ts";
 import type { OptionType } from "./option-table.ts";
 
 /** A value as the SQL parser or a JSON body has it. Units stay attached to numbers. */
@@ -50,6 +51,8 @@ export function parseValue(type: OptionType, raw: RawValue): ParsedValue | Value
       return parseText(type, raw);
     case "list":
       return raw.kind === "list" ? raw.items : takes("a list such as ('a', 'b')", raw);
+    case "net-rules":
+      return parseRules(raw);
     case "object":
       return parseObject(raw);
     case "variables":
@@ -91,6 +94,8 @@ export function describeType(type: OptionType): string {
       return "JSON object";
     case "variables":
       return "JSON object of names and values";
+    case "net-rules":
+      return "list of hosts, addresses and networks, each with a port or without";
     case "boolean":
     case "list":
       return type.kind;
@@ -255,6 +260,21 @@ function parseVariables(raw: RawValue): Readonly<Record<string, string>> | Value
 /** The word, not a string. */
 function isNull(raw: RawValue): boolean {
   return raw.kind === "word" && raw.value === "null";
+}
+
+/** In their canonical spelling, each once. */
+function parseRules(raw: RawValue): readonly string[] | ValueError {
+  if (raw.kind !== "list") return takes("a list such as ('api.internal:8080', '10.0.0.0/8')", raw);
+  if (raw.items.length > MAX_NET_RULES) {
+    return new ValueError(`has at most ${MAX_NET_RULES} entries, got ${raw.items.length}`);
+  }
+  const rules = new Set<string>();
+  for (const written of raw.items) {
+    const rule = parseNetRule(written);
+    if (typeof rule === "string") return new ValueError(`has a wrong entry: ${rule}`);
+    rules.add(rule.text);
+  }
+  return [...rules];
 }
 
 /** A number with its unit; a string may hold one too: `'256MB'`. */

@@ -40,6 +40,8 @@ const accepted: ReadonlyArray<readonly [string, RawValue, object]> = [
   ["ENABLED", boolean(false), { enabled: false }],
   ["ENABLED", word("on"), { enabled: true }],
   ["ENABLED", string("false"), { enabled: false }],
+  ["ALLOW_NET", list("Db.Example:5432", "db.example:5432"), { allowNet: ["db.example:5432"] }],
+  ["DENY_NET", list("*", "[FD00::]/8"), { denyNet: ["*", "fd00::/8"] }],
 ];
 
 for (const [name, value, expected] of accepted) {
@@ -118,6 +120,24 @@ const refused: ReadonlyArray<readonly [string, RawValue, string, string, hint?: 
   ],
   ["ENV", string('{"A": []}'), "invalid_option", "ENV has no text as the value of A"],
   ["ENV", string("[]"), "invalid_option", "ENV takes a JSON object in a string, got '[]'"],
+  [
+    "ALLOW_NET",
+    list("db:5432", "10.0.0.1/8"),
+    "invalid_option",
+    "ALLOW_NET has a wrong entry: '10.0.0.1/8' has bits beyond its prefix: write '10.0.0.0/8'",
+  ],
+  [
+    "DENY_NET",
+    string("*"),
+    "invalid_option",
+    "DENY_NET takes a list such as ('api.internal:8080', '10.0.0.0/8'), got '*'",
+  ],
+  [
+    "DENY_NET",
+    list(...Array.from({ length: 501 }, (_, index) => `h${index}`)),
+    "invalid_option",
+    "DENY_NET has at most 500 entries, got 501",
+  ],
   ["TRACING", boolean(true), "not_supported", "TRACING is not supported yet"],
   ["SAMPLING_RATE", number("1.0"), "not_supported", "SAMPLING_RATE is not supported yet"],
   ["SAMPLING_RATE", number("2"), "invalid_option", "SAMPLING_RATE must be between 0 and 1, got 2"],
