@@ -128,7 +128,9 @@ Deno.test("completion scripts are generated for each shell, and bash takes its o
   for (const shell of ["bash", "zsh", "fish"]) {
     const { code, stdout } = await runOrla(["completion", shell]);
     assert.equal(code, 0);
-    for (const word of ["status", "http-port", "no-psql"]) assert.ok(stdout.includes(word), word);
+    for (const word of ["status", "doctor", "http-port", "no-psql", "require"]) {
+      assert.ok(stdout.includes(word), word);
+    }
   }
   const { stdout: script } = await runOrla(["completion", "bash"]);
   const complete = (words: string) =>

@@ -20,6 +20,7 @@ const idle = () => Promise.reject(new Error("only the tree is wanted"));
 const actions = {
   ...{ start: idle, status: idle, stop: idle, get: idle, sql: idle, version: idle },
   completion: idle,
+  doctor: idle,
 };
 
 Deno.test("sql.md: every option with its values, default and meaning", () => {

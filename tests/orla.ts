@@ -136,6 +136,7 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly stdin?: string;
+  readonly prefix?: readonly string[];
 }
 
 /** Runs one `orla` command to its end. */

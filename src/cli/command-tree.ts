@@ -2,7 +2,7 @@
  * The commands of `orla` and their options, as commander knows them. What each does is passed in: so
  * the tree alone is enough for help and completion.
  */
-import { Argument, Command, Option } from "commander";
+import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import { settingList } from "../server/settings.ts";
 
 export type Shell = "bash" | "zsh" | "fish";
@@ -31,11 +31,18 @@ export interface SqlOptions extends LocateOptions {
   readonly psql: boolean;
 }
 
+export interface DoctorOptions extends LocateOptions {
+  readonly json?: true;
+  /** Sandbox level below which the answer is no. */
+  readonly require?: number;
+}
+
 export interface Actions {
   /** `flags` by the settings' flag names. */
   start(flags: Readonly<Record<string, string>>, configFile: string | undefined): Promise<void>;
   status(options: LocateOptions & { readonly json?: true }): Promise<void>;
   stop(options: LocateOptions): Promise<void>;
+  doctor(options: DoctorOptions): Promise<void>;
   get(field: StateField, options: LocateOptions): Promise<void>;
   sql(statement: string | undefined, options: SqlOptions): Promise<void>;
   version(): Promise<void>;
@@ -44,6 +51,10 @@ export interface Actions {
 
 const EXIT_CODES = `
 Exit codes: 0 done · 1 failed · 2 wrong command line or configuration · 3 no Orla is running`;
+
+const DOCTOR_CODES = `
+Without --require, ORLA_REQUIRE_SANDBOX counts.
+Exit codes: 0 all is well · 1 problems · 2 below the required level`;
 
 export function commandTree(actions: Actions): Command {
   const program = new Command("orla")
@@ -85,6 +96,15 @@ export function commandTree(actions: Actions): Command {
   locating(program.command("stop").description("stop the node: running calls finish first"))
     .action((options) => actions.stop(options));
 
+  locating(program.command("doctor").description("try what a node needs here, and say what lacks"))
+    .option("--json", "as one JSON object")
+    .addOption(
+      new Option("--require <level>", "sandbox level, 0 to 3, that must be reached")
+        .argParser(sandboxLevel),
+    )
+    .addHelpText("after", DOCTOR_CODES)
+    .action((options) => actions.doctor(options));
+
   locating(program.command("get").description("print a URL, a key or the pid of the running node"))
     .addArgument(new Argument("<what>", "what to print").choices(stateFields))
     .addHelpText("after", '\nFor example:  psql "$(orla get sql)"')
@@ -106,6 +126,11 @@ export function commandTree(actions: Actions): Command {
     .action((shell: Shell) => actions.completion(shell));
 
   return program;
+}
+
+function sandboxLevel(written: string): number {
+  if (/^[0-3]$/.test(written)) return Number(written);
+  throw new InvalidArgumentError("It is a level from 0 to 3.");
 }
 
 function locating(command: Command): Command {

@@ -6,6 +6,8 @@ export const exitCodes = {
   failed: 1,
   /** The command line or the configuration is wrong. */
   usage: 2,
+  /** `orla doctor`: functions are confined less than is required. */
+  belowLevel: 2,
   /** No Orla runs with this data directory. */
   notRunning: 3,
 } as const;

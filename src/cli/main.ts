@@ -23,6 +23,10 @@ const actions: Actions = {
     const { stop } = await import("./stop.ts");
     exitCode = await stop(options);
   },
+  async doctor(options) {
+    const { doctor } = await import("./doctor.ts");
+    exitCode = await doctor(options);
+  },
   async get(field, options) {
     const { get } = await import("./get.ts");
     exitCode = await get(field, options);

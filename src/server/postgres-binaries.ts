@@ -20,7 +20,7 @@ export interface FindBinariesOptions {
   readonly account: Account | null;
   /** Tried in turn for a copy, when the package itself cannot be used. */
   readonly cacheDirs: readonly string[];
-  readonly log: Logger;
+  readonly log: Pick<Logger, "info">;
 }
 
 const linksSchema = z.array(z.object({ source: z.string(), target: z.string() }));
@@ -94,7 +94,11 @@ async function linkLibraries(packageDir: string): Promise<void> {
 }
 
 /** Copies beside the goal and renames: whoever finds the goal finds all of it. */
-async function copyOnce(packageDir: string, goal: string, log: Logger): Promise<void> {
+async function copyOnce(
+  packageDir: string,
+  goal: string,
+  log: Pick<Logger, "info">,
+): Promise<void> {
   try {
     await Deno.stat(join(goal, "native", "bin", "postgres"));
     return;

@@ -37,6 +37,8 @@ export interface ChosenLauncher extends AsyncDisposable {
 /** Above the ids that distributions give to people and containers' common sub-id ranges begin at 100000. */
 const DEFAULT_UIDS = { first: 200_000, last: 265_535 };
 
+const NOTHING: Arrangement = { seccomp: false, landlock: false, ownUser: false, cgroup: false };
+
 /** It takes 20 ms. */
 const TRIAL_TIMEOUT_MS = 10_000;
 
@@ -75,6 +77,7 @@ export async function chooseLauncher(options: ChooseLauncherOptions): Promise<Ch
   }
   const denoFiles = await findDenoFiles(denoPath);
   const attempts = arrangementsToTry(findings, cgroups, options.without ?? {});
+  if (attempts.length === 0) return plain(reportOf(findings, NOTHING));
   let failure: string | undefined;
   for (const used of attempts) {
     const confined = {
@@ -101,7 +104,7 @@ export async function chooseLauncher(options: ChooseLauncherOptions): Promise<Ch
   return plain(
     unconfinedReport(
       failure ?? "nothing works here",
-      "see docs/guide.md on what a container needs",
+      "see docs/security.md on what a container needs",
     ),
   );
 }

@@ -59,7 +59,12 @@ export interface Exit {
 }
 
 /** The system's own first: one found on PATH may be a wrapper that needs more than PATH. */
-const PYTHONS = ["/usr/bin/python3", "/usr/local/bin/python3", "python3"];
+export const pythonCandidates: readonly string[] = [
+  "/usr/bin/python3",
+  "/usr/local/bin/python3",
+  "python3",
+];
+
 interface Launch {
   readonly link: LauncherLink;
   readonly output: Output;
@@ -143,7 +148,7 @@ export class LauncherProcess implements AsyncDisposable {
   async #startAny(): Promise<LauncherLink> {
     const { uids, cgroups } = this.#options;
     const failures: string[] = [];
-    for (const python of this.#options.pythons ?? PYTHONS) {
+    for (const python of this.#options.pythons ?? pythonCandidates) {
       try {
         return await startLauncher({
           python,
