@@ -12,12 +12,13 @@ import { BlankPool, type Receiver } from "./blank-pool.ts";
 import { BlankPools } from "./blank-pools.ts";
 import { writeBootstrap } from "./bootstrap-script.ts";
 import { type Clock, systemClock, type Timer } from "./clock.ts";
+import { createLimiter } from "./create-limiter.ts";
 import { FunctionPool } from "./function-pool.ts";
 import { Instance } from "./instance.ts";
 import type { InstanceKind, InstanceKinds } from "./instance-kind.ts";
 import { startInstance } from "./instance-start.ts";
 import { DenoLauncher, type Launcher } from "./launcher.ts";
-import { createLimiter, type Enforcement, type Limiter, MAX_FILE_BYTES } from "./limits.ts";
+import { type Enforcement, type Limiter, MAX_FILE_BYTES } from "./limits.ts";
 import type { PoolServices } from "./pool-services.ts";
 
 /** Kills what the node leaves behind when it dies itself. Implemented by `server/`. */
@@ -62,6 +63,8 @@ export interface RuntimeStats {
     readonly draining: number;
   };
   readonly calls: { readonly running: number; readonly waiting: number };
+  /** No process to run functions in is ready, and none starts. */
+  readonly startsFail: boolean;
   /** What is really enforced on this machine. */
   readonly enforced: Enforcement;
 }
@@ -194,6 +197,7 @@ class Supervisor implements Runtime {
     return {
       instances: { blank: this.#blanks.size, assigned, draining },
       calls: { running, waiting },
+      startsFail: this.#blanks.of(this.#deno).failing,
       enforced: this.#limiter.enforced,
     };
   }

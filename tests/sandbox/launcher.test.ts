@@ -8,7 +8,7 @@ import {
   type SpawnedProcess,
   type SpawnRequest,
 } from "../../src/runtime/confinement/launcher-process.ts";
-import { createLimiter } from "../../src/runtime/limits.ts";
+import { createLimiter } from "../../src/runtime/create-limiter.ts";
 
 const isLinux = Deno.build.os === "linux";
 const isRoot = isLinux && Deno.uid() === 0;
