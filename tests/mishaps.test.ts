@@ -52,6 +52,40 @@ Deno.test("an interrupted first start leaves nothing that stops the next", async
   }
 });
 
+Deno.test("a node that can start no instance is not ready, until it can again", async () => {
+  for (const blankProcesses of ["0", "2"]) {
+    await using orla = await startOrlaProcess({ env: { ORLA_BLANK_PROCESSES: blankProcesses } });
+    const { http, anonKey } = orla;
+    await query(orla.sqlUrl, "CREATE EDGE FUNCTION f LANGUAGE js AS 'export const main = () => 1'");
+    const ready = async () => {
+      const response = await fetch(`${http}/readyz`);
+      return [response.status, (await response.json()).reasons?.instances ?? null];
+    };
+    const call = async () => {
+      const response = await fetch(`${http}/invoke/f`, {
+        method: "POST",
+        headers: { apikey: anonKey },
+      });
+      await response.body?.cancel();
+      return response.status;
+    };
+    assert.deepEqual(await ready(), [200, null]);
+    const directory = (await Deno.readTextFile(join(orla.dataDir, "orla.runtime"))).trim();
+    await Deno.rename(directory, `${directory}.away`);
+    for (const { pid, command } of await familyOf(orla.pid)) {
+      if (command.includes("/bootstrap/main.js")) Deno.kill(pid, "SIGKILL");
+    }
+    // With no process kept ready, a call is the first to learn of it.
+    if (blankProcesses === "0") assert.equal(await call(), 503);
+    await eventually(async () => (await ready())[0] === 503, 10_000, "not ready");
+    assert.match(String((await ready())[1]), /^no instance can be started/);
+    assert.equal(await call(), 503);
+    await Deno.rename(`${directory}.away`, directory);
+    await eventually(async () => (await ready())[0] === 200, 10_000, "ready again");
+    assert.equal(await call(), 200);
+  }
+});
+
 const isRoot = Deno.uid() === 0;
 
 Deno.test({

@@ -33,6 +33,7 @@ export class BlankPool implements AsyncDisposable {
   readonly #starting = new Set<Promise<void>>();
   #refill: Timer | undefined;
   #closed = false;
+  #failing = false;
 
   constructor(options: BlankPoolOptions) {
     this.#options = options;
@@ -46,6 +47,11 @@ export class BlankPool implements AsyncDisposable {
   /** The processes there are or will be soon. */
   get starting(): number {
     return this.#starting.size;
+  }
+
+  /** None is ready and the last one did not start: a call that needs one will hardly get it. */
+  get failing(): boolean {
+    return this.#failing && this.#ready.length === 0;
   }
 
   /** `undefined` when none is ready. */
@@ -94,7 +100,10 @@ export class BlankPool implements AsyncDisposable {
   }
 
   #startMissing(): void {
-    const wanted = this.#waiting.size + this.#options.size - this.#ready.length;
+    // While starts fail one is tried again and again, though nobody may want it: to learn when they
+    // work once more.
+    const size = Math.max(this.#options.size, this.#failing ? 1 : 0);
+    const wanted = this.#waiting.size + size - this.#ready.length;
     while (!this.#closed && this.#starting.size < Math.min(MAX_STARTING, wanted)) this.#startOne();
   }
 
@@ -114,6 +123,7 @@ export class BlankPool implements AsyncDisposable {
   }
 
   #failed(error: OrlaError): void {
+    this.#failing = true;
     this.#options.onError(error);
     const receivers = [...this.#waiting];
     this.#waiting.clear();
@@ -123,6 +133,7 @@ export class BlankPool implements AsyncDisposable {
   }
 
   #offer(instance: Instance): void {
+    this.#failing = false;
     const [receiver] = this.#waiting;
     if (receiver === undefined) {
       this.#ready.push(instance);

@@ -31,9 +31,7 @@ export async function startInstance(request: StartRequest): Promise<StartedInsta
       `the runtime directory's path is too long for sockets: ${path}`,
     );
   }
-  await Deno.mkdir(directory, { mode: 0o700 });
-  await Deno.writeFile(`${directory}/started`, new Uint8Array(4), { mode: 0o600 });
-  const listener = Deno.listen({ transport: "unix", path });
+  const listener = await prepare(directory, path);
   let process: InstanceProcess | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   try {
@@ -63,6 +61,21 @@ export async function startInstance(request: StartRequest): Promise<StartedInsta
     clearTimeout(timer);
     listener.close();
     await Deno.remove(path).catch(() => {});
+  }
+}
+
+async function prepare(directory: string, socket: string): Promise<Deno.UnixListener> {
+  try {
+    await Deno.mkdir(directory, { mode: 0o700 });
+    await Deno.writeFile(`${directory}/started`, new Uint8Array(4), { mode: 0o600 });
+    return Deno.listen({ transport: "unix", path: socket });
+  } catch (cause) {
+    await removeDirectory(directory);
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new OrlaError("unavailable", "an instance's directory cannot be made", {
+      cause,
+      detail: why,
+    });
   }
 }
 

@@ -23,6 +23,8 @@ export interface FrontsOptions {
   readonly database: Database;
   readonly catalog: Catalog;
   readonly invoker: Invoker;
+  /** Whether no process to run functions in is to be had. */
+  readonly startsFail: () => boolean;
   readonly metrics: Metrics;
   readonly version: string;
   readonly onError: (thrown: unknown) => void;
@@ -36,7 +38,8 @@ export interface Fronts extends AsyncDisposable {
 }
 
 export async function startFronts(options: FrontsOptions): Promise<Fronts> {
-  const { config, keys, log, database, catalog, invoker, metrics, version, onError } = options;
+  const { config, keys, log, database, catalog, invoker, startsFail, metrics } = options;
+  const { version, onError } = options;
   const { host } = config;
   const tls = await readCertificate(config);
   await using started = new AsyncDisposableStack();
@@ -67,10 +70,16 @@ export async function startFronts(options: FrontsOptions): Promise<Fronts> {
           directory: catalog,
           invoker,
           version,
-          checks: [{
-            name: "database",
-            problem: () => catalog.isConnected ? null : "the database cannot be reached",
-          }],
+          checks: [
+            {
+              name: "database",
+              problem: () => catalog.isConnected ? null : "the database cannot be reached",
+            },
+            {
+              name: "instances",
+              problem: () => startsFail() ? "no instance can be started; the log says why" : null,
+            },
+          ],
           metrics: () => metrics.text(),
           metricsAccess: config.metricsAuth === "key" ? "service" : "open",
         }),

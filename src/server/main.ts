@@ -142,6 +142,7 @@ export async function startOrla(
     await startFronts({
       ...{ config, keys, log, database, catalog, metrics, version, onError },
       invoker: runtime,
+      startsFail: () => runtime.stats().startsFail,
     }),
   );
   // Last, so that SQL callers are sent here only when everything answers; withdrawn first.
