@@ -1,0 +1,288 @@
+"""Receives the supervisor's frames: imports the module once, then starts, feeds and cancels calls."""
+import asyncio
+import contextvars
+import inspect
+import json
+import os
+import socket
+import sys
+import threading
+import urllib.parse
+
+from . import encode, environment, frames, logs, module
+from .arguments import Inputs
+from .call import Call, current
+from .conventions import Convention
+from .errors import Stacks
+from .extras import Extras
+from .host import Host
+from .loop import make_loop
+from .outbox import Outbox
+from .result import ResultSender, finish
+from .sdk import Sdk, names
+from .start_gate import StartGate
+from .workers import STACK_BYTES, Workers
+
+# As much as one wake-up can take off the socket: a full window of body chunks for a few calls.
+_READ_BYTES = 64 * 1024
+_SQL_JSON = (None, "json", "jsonb")
+
+
+def run(connection, started, options=None):
+    """
+    Becomes an instance; never returns. `connection` is the blocking socket to the supervisor, whose
+    descriptor is now ours. `started` is a descriptor of the four-byte file of `start_gate.py`.
+    `options` is reserved.
+    """
+    try:
+        Instance(connection, started).serve()
+    except BaseException as error:
+        # What breaks the loop itself is the function's doing, and its author's to read.
+        os.write(2, ("%s: %s\n" % (type(error).__name__, error)).encode("utf-8", "replace"))
+    finally:
+        # Nothing of the function's runs any more: no `atexit`, no finalisers, no waiting for threads.
+        os._exit(1)
+
+
+class Instance:
+    """
+    The main thread reads the channel until the assignment has come and then imports the module, while
+    a thread reads on: code may ask the platform for something as it is imported. Afterwards the main
+    thread becomes a worker among others, or runs the loop, which then reads the channel itself.
+    """
+
+    def __init__(self, connection, started):
+        self._connection = connection
+        self._decoder = frames.Decoder()
+        self._outbox = Outbox(connection)
+        self._logger = logs.Logger(self._outbox)
+        self._stacks = Stacks()
+        self._calls = {}
+        self._gate = StartGate(started, self._start, lambda: self._outbox.put(frames.PING, 0, 0))
+        self._host = Host(self._outbox)
+        self._workers = Workers(self._run_in_thread)
+        # Held by whoever handles frames, so that the reading can change hands.
+        self._reading = threading.Lock()
+        self._assignment = None
+        self._loop = None
+        self._handler = None
+        self._convention = None
+        self._results = None
+
+    def serve(self):
+        """Until the supervisor is gone."""
+        while self._assignment is None:
+            chunk = self._connection.recv(_READ_BYTES)
+            if not chunk:
+                return
+            self._receive(chunk)
+        threading.stack_size(STACK_BYTES)
+        threading.Thread(target=self._read, name="channel", daemon=True).start()
+        self._import(self._assignment)
+        if self._loop is None:
+            self._workers.work()
+        self._serve_on_loop()
+
+    def _read(self):
+        """The channel's thread."""
+        while True:
+            chunk = self._connection.recv(_READ_BYTES)
+            if not chunk:
+                os._exit(1)
+            with self._reading:
+                if self._loop is not None:
+                    self._loop.call_soon_threadsafe(self._take_over, chunk)
+                    return
+                self._receive(chunk)
+
+    def _take_over(self, chunk):
+        """On the loop: from here on it reads the channel."""
+        self._receive(chunk)
+        self._loop.add_reader(self._connection, self._readable)
+
+    def _readable(self):
+        try:
+            chunk = self._connection.recv(_READ_BYTES, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return
+        if not chunk:
+            os._exit(1)
+        self._receive(chunk)
+
+    def _serve_on_loop(self):
+        while True:
+            try:
+                self._loop.run_forever()
+            except (SystemExit, KeyboardInterrupt) as error:
+                # From a task or callback of the function's own. Its calls' are caught where they run.
+                self._log_error("Uncaught exception", error)
+
+    def _receive(self, chunk):
+        for kind, flags, call_id, payload in self._decoder.push(chunk):
+            self._handle(kind, flags, call_id, payload)
+
+    def _handle(self, kind, flags, call_id, payload):
+        if kind == frames.CALL:
+            self._call(call_id, flags, payload)
+        elif kind == frames.HOST_REPLY:
+            self._host.replied(flags, payload)
+        elif kind == frames.BODY:
+            self._body(call_id, flags, payload)
+        elif kind == frames.CREDIT:
+            call = self._calls.get(call_id)
+            if call is not None and call.sender is not None:
+                call.sender.grant(frames.read_uint32(payload))
+        elif kind == frames.CANCEL:
+            self._cancel(call_id)
+        elif kind == frames.PING:
+            self._outbox.put(frames.PONG, 0, call_id)
+        elif kind == frames.PONG:
+            self._gate.pong()
+        elif kind == frames.ASSIGN:
+            self._assign(json.loads(payload))
+
+    # The assignment
+
+    def _assign(self, assignment):
+        self._assignment = assignment
+        self._logger.open(assignment["logBacklogBytes"])
+
+    def _import(self, assignment):
+        path = urllib.parse.unquote(urllib.parse.urlsplit(assignment["url"]).path)
+        self._stacks.folder = os.path.dirname(path) + os.sep
+        logs.install(self._logger, module.name_of(path))
+        self._watch_uncaught()
+        try:
+            environment.install(assignment)
+            sdk = Sdk(self._host, assignment)
+            loaded = module.load(path, names(sdk))
+            name, handler = module.find_handler(loaded, assignment.get("style"))
+            self._prepare(assignment, name, handler, Extras(sdk))
+        except BaseException as error:
+            self._outbox.put(frames.ERROR, 0, 0, self._stacks.describe(error))
+            return
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self._outbox.put(frames.READY, 0, 0)
+        with self._reading:
+            if module.is_async(handler):
+                self._loop = make_loop()
+                self._loop.set_exception_handler(self._loop_failed)
+            self._gate.open()
+
+    def _prepare(self, assignment, name, handler, extras):
+        inputs = Inputs(assignment["parameters"])
+        self._convention = Convention(
+            name, handler, assignment["mode"], inputs, assignment["name"], extras
+        )
+        is_json = assignment["returns"] in _SQL_JSON
+        encoder = encode.encode if is_json else encode.encode_typed
+        self._results = ResultSender(self._outbox, self._convention.form, encoder)
+        self._handler = handler
+
+    # Calls
+
+    def _call(self, call_id, flags, payload):
+        head, body = frames.split_head(payload)
+        call = self._calls[call_id] = Call(call_id, json.loads(head), self._outbox, self._over)
+        call.receive(body, flags & frames.END)
+        self._gate.admit(call)
+
+    def _body(self, call_id, flags, payload):
+        call = self._calls.get(call_id)
+        if call is None or call.cancelled:
+            return
+        if payload and not flags & frames.END:
+            self._outbox.put(frames.CREDIT, 0, call_id, frames.uint32(len(payload)))
+        if call.receive(payload, flags & frames.END) and call.begun:
+            self._run(call)
+
+    def _start(self, call):
+        call.begun = True
+        if call.body is not None:
+            self._run(call)
+
+    def _cancel(self, call_id):
+        call = self._calls.get(call_id)
+        if call is None:
+            return
+        call.cancel()
+        if call.task is not None:
+            call.task.cancel()
+        elif not call.running:
+            # Its body has not arrived, or it was never begun.
+            call.release()
+
+    def _over(self, call):
+        self._calls.pop(call.id, None)
+
+    def _run(self, call):
+        call.running = True
+        context = contextvars.Context()
+        context.run(current.set, call)
+        if self._loop is not None:
+            call.task = context.run(self._loop.create_task, self._run_on_loop(call))
+            # Not at the end of the coroutine: one that is cancelled early never begins.
+            call.task.add_done_callback(lambda _: self._close(call), context=context)
+            return
+        self._workers.submit((context, call))
+
+    def _run_in_thread(self, item):
+        context, call = item
+        context.run(self._run_here, call)
+
+    def _run_here(self, call):
+        try:
+            result = self._handler(*self._convention.arguments(call))
+            if inspect.isawaitable(result) or hasattr(result, "__aiter__"):
+                # A plain function that returns a coroutine: it gets a loop of its own.
+                asyncio.run(self._await(call, result))
+            else:
+                finish(self._results.send(call, result))
+        except BaseException as error:
+            self._fail(call, error)
+        self._close(call)
+
+    async def _await(self, call, result):
+        await self._results.send(call, await result if inspect.isawaitable(result) else result)
+
+    async def _run_on_loop(self, call):
+        try:
+            result = self._handler(*self._convention.arguments(call))
+            await self._await(call, result)
+        except BaseException as error:
+            self._fail(call, error)
+
+    def _close(self, call):
+        logs.flush_partial_lines(call)
+        call.release()
+
+    def _fail(self, call, error):
+        if call.closed:
+            return
+        call.failed = True
+        description = self._stacks.describe(error)
+        self._outbox.put(frames.ERROR, call.end_flags(), call.id, description)
+
+    # What escapes every call
+
+    def _watch_uncaught(self):
+        def in_thread(args):
+            if args.exc_type is not SystemExit:
+                self._log_error("Uncaught exception in thread %s" % args.thread.name, args.exc_value)
+
+        def unraisable(args):
+            self._log_error(args.err_msg or "Exception ignored", args.exc_value)
+
+        threading.excepthook = in_thread
+        sys.unraisablehook = unraisable
+
+    def _loop_failed(self, _loop, context):
+        error = context.get("exception")
+        if error is None:
+            sys.stderr.log(frames.SEVERE, context["message"])
+        else:
+            self._log_error(context["message"], error)
+
+    def _log_error(self, what, error):
+        sys.stderr.log(frames.SEVERE, "%s: %s" % (what, self._stacks.format(error)))

@@ -1,0 +1,217 @@
+"""
+`print`, `logging`, `warnings` and `sys.stderr` write log lines of the call that is running.
+
+What is printed becomes one log line per write that ends in a newline, so that a text of several lines
+printed at once stays together; a line without an end is kept until it is flushed or its call is over.
+"""
+import io
+import logging
+import sys
+import threading
+import warnings
+
+from . import frames
+from .call import current, current_id
+
+# One line's UTF-8 must fit a frame with room to spare, and a log is no place for documents.
+MAX_LINE = 64 * 1024
+
+
+class Logger:
+    def __init__(self, outbox):
+        self._outbox = outbox
+        self._max_backlog = 0
+        self._dropped = 0
+        self._lock = threading.Lock()
+
+    def open(self, max_backlog_bytes):
+        """Lines are dropped, and counted, while more than this many bytes wait for the supervisor."""
+        self._max_backlog = max_backlog_bytes
+
+    def write(self, level, text, call_id):
+        with self._lock:
+            if self._outbox.backlog_bytes > self._max_backlog:
+                self._dropped += 1
+                return
+            dropped, self._dropped = self._dropped, 0
+        if dropped:
+            message = "%d log lines were dropped: they came faster than they could be kept" % dropped
+            self._send(frames.WARN, message, 0)
+        self._send(level, text, call_id)
+
+    def _send(self, level, text, call_id):
+        if len(text) > MAX_LINE:
+            text = "%s… (%d characters)" % (text[:MAX_LINE], len(text))
+        self._outbox.put(frames.LOG, level, call_id, text.encode("utf-8", "backslashreplace"))
+
+
+class Stream(io.TextIOBase):
+    """Stands for `sys.stdout` or `sys.stderr`."""
+
+    encoding = "utf-8"
+    errors = "backslashreplace"
+
+    def __init__(self, logger, level, name):
+        self._logger = logger
+        self._level = level
+        self._name = name
+        self._lock = threading.Lock()
+        # Outside any call.
+        self._partial = []
+        self._bytes = None
+
+    @property
+    def name(self):
+        return self._name
+
+    @property
+    def buffer(self):
+        if self._bytes is None:
+            self._bytes = _Bytes(self)
+        return self._bytes
+
+    def writable(self):
+        return True
+
+    def write(self, text):
+        if not isinstance(text, str):
+            raise TypeError("write() argument must be str, not %s" % type(text).__name__)
+        if text:
+            call = current.get()
+            with self._lock:
+                partial = self._partial_of(call)
+                partial.append(text)
+                if text[-1] == "\n" or sum(map(len, partial)) > MAX_LINE:
+                    self._end_line(partial, call)
+        return len(text)
+
+    def flush(self):
+        call = current.get()
+        with self._lock:
+            partial = self._partial_of(call)
+            if partial:
+                self._end_line(partial, call)
+
+    def log(self, level, text):
+        """A whole line at a level of its own."""
+        self._logger.write(level, text, current_id())
+
+    def _partial_of(self, call):
+        if call is None:
+            return self._partial
+        lines = call.partial_lines
+        if lines is None:
+            lines = call.partial_lines = {}
+        partial = lines.get(self._level)
+        if partial is None:
+            partial = lines[self._level] = []
+        return partial
+
+    def _end_line(self, partial, call):
+        text = "".join(partial)
+        partial.clear()
+        if text[-1] == "\n":
+            text = text[:-1]
+        self._logger.write(self._level, text, 0 if call is None else call.id)
+
+
+class _Bytes(io.RawIOBase):
+    """`sys.stdout.buffer`, for those who write bytes."""
+
+    def __init__(self, stream):
+        self._stream = stream
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        data = bytes(data)
+        self._stream.write(data.decode("utf-8", "backslashreplace"))
+        return len(data)
+
+    def flush(self):
+        self._stream.flush()
+
+
+_BY_SEVERITY = (
+    (logging.ERROR, frames.SEVERE), (logging.WARNING, frames.WARN), (logging.INFO, frames.INFO),
+)
+
+
+def _level_of(record):
+    for severity, level in _BY_SEVERITY:
+        if record.levelno >= severity:
+            return level
+    return frames.DEBUG
+
+
+class _Handler(logging.Handler):
+    """Of the root logger until the function configures its own."""
+
+    def __init__(self, stream, own_name):
+        super().__init__()
+        self._stream = stream
+        self._unnamed = ("root", own_name)
+
+    def emit(self, record):
+        try:
+            text = self.format(record)
+            if record.name not in self._unnamed:
+                text = "%s: %s" % (record.name, text)
+            self._stream.log(_level_of(record), text)
+        except Exception:
+            self.handleError(record)
+
+
+def install(logger, own_name):
+    """`own_name` is the name of the function's module: its logger needs no mention in its own log."""
+    sys.stdout = Stream(logger, frames.INFO, "<stdout>")
+    sys.stderr = Stream(logger, frames.SEVERE, "<stderr>")
+    _route_logging(sys.stderr, own_name)
+
+    def show_warning(message, category, filename, lineno, file=None, line=None):
+        text = warnings.formatwarning(message, category, filename, lineno, line)
+        if file is None:
+            sys_stderr.log(frames.WARN, text.rstrip("\n"))
+        else:
+            file.write(text)
+
+    sys_stderr = sys.stderr
+    warnings.showwarning = show_warning
+
+
+def _route_logging(stream, own_name):
+    handler = _Handler(stream, own_name)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    configure = logging.basicConfig
+
+    def basic_config(**options):
+        # Ours is only there as long as the function has none, so it must not count as one.
+        if root.handlers == [handler]:
+            root.removeHandler(handler)
+        configure(**options)
+
+    logging.basicConfig = basic_config
+    write = logging.StreamHandler.emit
+
+    def emit(self, record):
+        # A line keeps its level although it goes through a stream that has but one.
+        if isinstance(self.stream, Stream):
+            try:
+                self.stream.log(_level_of(record), self.format(record))
+            except Exception:
+                self.handleError(record)
+        else:
+            write(self, record)
+
+    logging.StreamHandler.emit = emit
+
+
+def flush_partial_lines(call):
+    """To be called in the context of the call when its handler is done."""
+    if call.partial_lines is not None:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, Stream):
+                stream.flush()

@@ -1,0 +1,69 @@
+"""Makes a module of the function's source and finds the handler in it."""
+import inspect
+import linecache
+import os
+import sys
+import types
+
+# In the order in which they are looked for.
+HANDLER_NAMES = ("main", "handler", "fetch")
+
+
+def load(path, scope):
+    """
+    Runs the source. Its file is called `<name>.py` in stacks, and its text is kept for them, as the
+    file itself need not stay readable. `scope` holds what the code finds without importing it.
+    """
+    with open(path, "rb") as file:
+        source = file.read()
+    file_name = os.path.basename(path)
+    name = name_of(path)
+    text = source.decode("utf-8-sig")
+    # Without a time the cache is never checked against the file.
+    linecache.cache[file_name] = (len(text), None, text.splitlines(True), file_name)
+    module = types.ModuleType(name)
+    module.__dict__.update(scope)
+    module.__file__ = file_name
+    # Pickles and dataclasses look their classes' module up by name. Where a library has the same
+    # name, the library wins: the function's code may be about to import it.
+    if name not in sys.modules:
+        sys.modules[name] = module
+    code = compile(source, file_name, "exec", dont_inherit=True)
+    exec(code, module.__dict__)
+    return module
+
+
+def name_of(path):
+    return os.path.splitext(os.path.basename(path))[0]
+
+
+def find_handler(module, style):
+    """`style` names the handler; anything else means the first one there is. Returns name, handler."""
+    names = (style,) if style in HANDLER_NAMES else HANDLER_NAMES
+    for name in names:
+        handler = getattr(module, name, None)
+        if callable(handler) and not isinstance(handler, type):
+            return name, handler
+    raise TypeError("the code defines no function %s" % " or ".join("`%s`" % name for name in names))
+
+
+def is_async(handler):
+    """Whether calling it gives something for the loop to run."""
+    return any(
+        inspect.iscoroutinefunction(candidate) or inspect.isasyncgenfunction(candidate)
+        for candidate in (handler, getattr(handler, "__call__", None))
+    )
+
+
+def positional_parameters(handler):
+    """Those that can be given by position; an empty list and True where there is also `*args`."""
+    try:
+        parameters = inspect.signature(handler).parameters.values()
+    except (TypeError, ValueError):
+        # Built-in callables need not tell.
+        return [], True
+    positional = [
+        parameter for parameter in parameters
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    ]
+    return positional, any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)

@@ -1,0 +1,77 @@
+"""`sdk` and the other things a function finds without importing them."""
+from .call import current
+from .database import Connection, Database
+from .host import DatabaseError, HostError
+from .http import Response
+from .kv import KeyValue
+
+
+class Secrets:
+    """Stands where secrets will be, and says so when it is used instead of failing obscurely."""
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise NotImplementedError("secrets.%s is not available: this version has no secrets" % name)
+
+
+class Utilities:
+    """The `utils` of handlers that ask for it."""
+
+    def __init__(self, sdk):
+        self.is_cancelled = self.isCancelled = sdk.is_cancelled
+        self.get_execution_context = self.getExecutionContext = sdk.execution_context
+
+
+class Sdk:
+    def __init__(self, host, assignment):
+        self._host = host
+        self.db = Database(host, {})
+        self.service_db = Database(host, {"as": "service"})
+        self.kv = KeyValue(host)
+        self.secrets = Secrets()
+        # As the function's author set them; what it changes in os.environ is its own affair.
+        self.env = dict(assignment.get("env") or {})
+        self.project_id = self.projectId = assignment["namespace"]
+        self.function_name = assignment["name"]
+        self.function_version = assignment["version"]
+
+    def is_cancelled(self):
+        """Whether the caller went away or the time is up."""
+        call = current.get()
+        return call is not None and call.cancelled
+
+    def execution_context(self):
+        call = current.get()
+        return {"executionId": None if call is None else call.execution_id}
+
+    def connect(self, options=None, role=None):
+        """A connection of one's own, with the caller's rights or, `role="service"`, the owner's."""
+        role = role or (options or {}).get("role")
+        if role not in (None, "caller", "service"):
+            raise ValueError("a role is 'caller' or 'service', not %r" % (role,))
+        return Connection(self._host, {} if role is None else {"as": role})
+
+    def record_metric(self, name, value):
+        return self._host.ask("metric", {"name": name, "value": value})
+
+    isCancelled = is_cancelled
+    recordMetric = record_metric
+
+
+def names(sdk):
+    """What the function's module starts with."""
+    return {
+        "sdk": sdk,
+        "kv": sdk.kv,
+        "secrets": sdk.secrets,
+        "connect_to_database": sdk.connect,
+        "connectToDatabase": sdk.connect,
+        "get_db_connection": sdk.connect,
+        "getDbConnection": sdk.connect,
+        "record_metric": sdk.record_metric,
+        "recordMetric": sdk.record_metric,
+        "Response": Response,
+        "DatabaseError": DatabaseError,
+        "HostError": HostError,
+    }
