@@ -6,10 +6,16 @@ import {
   parseLauncherEvent,
 } from "./launcher-messages.ts";
 
+export interface ZygoteOptions {
+  /** Modules imported before the first fork; one that ends in `?` need not be there. */
+  readonly preload: readonly string[];
+}
+
 export interface LauncherLinkOptions {
   readonly python: string;
   readonly uids: { readonly first: number; readonly last: number } | null;
   readonly cgroups: boolean;
+  readonly zygote?: ZygoteOptions;
   readonly onEvent: (event: Exclude<LauncherEvent, { event: "ready" }>) => void;
   /** Called once, if it had become ready: all that it launched is dead. */
   readonly onEnd: (why: string) => void;
@@ -24,20 +30,42 @@ export interface LauncherLink {
 
 const MAIN = fileURLToPath(new URL("../../sandbox/launcher/main.py", import.meta.url));
 
+const INSTANCE_FOLDER = fileURLToPath(new URL("../../sandbox/python", import.meta.url));
+
 /** It takes 30 ms. */
 const START_TIMEOUT_MS = 10_000;
+/** Large libraries take seconds to import, from a cold disk many. */
+const PRELOAD_TIMEOUT_MS = 120_000;
 /** All of its children are killed, which takes as long as the kernel needs to free their memory. */
 const STOP_TIMEOUT_MS = 5_000;
 
+/**
+ * Libraries of numbers start a thread per processor when they are imported, and what has threads cannot
+ * be forked safely.
+ */
+const ONE_THREAD = {
+  OPENBLAS_NUM_THREADS: "1",
+  OMP_NUM_THREADS: "1",
+  MKL_NUM_THREADS: "1",
+  NUMEXPR_NUM_THREADS: "1",
+  VECLIB_MAXIMUM_THREADS: "1",
+};
+
 /** Rejects with its last words, when all of it is gone. */
 export async function startLauncher(options: LauncherLinkOptions): Promise<LauncherLink> {
-  const { python, uids, cgroups, onEvent, onEnd } = options;
-  const settings = { uids: uids === null ? null : [uids.first, uids.last], cgroups };
+  const { python, uids, cgroups, zygote, onEvent, onEnd } = options;
+  const settings = {
+    uids: uids === null ? null : [uids.first, uids.last],
+    cgroups,
+    ...zygote && { python: { folder: INSTANCE_FOLDER, preload: zygote.preload } },
+  };
+  // Without -S the environment's own packages are found.
+  const flags = zygote === undefined ? ["-I", "-S", "-E", "-B"] : ["-I", "-B"];
   const child = new Deno.Command(python, {
-    args: ["-I", "-S", "-E", "-B", MAIN, JSON.stringify(settings)],
+    args: [...flags, MAIN, JSON.stringify(settings)],
     cwd: "/",
     clearEnv: true,
-    env: { PATH: "/usr/local/bin:/usr/bin:/bin" },
+    env: { PATH: "/usr/local/bin:/usr/bin:/bin", ...zygote && ONE_THREAD },
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
@@ -77,7 +105,7 @@ export async function startLauncher(options: LauncherLinkOptions): Promise<Launc
   const timer = setTimeout(() => {
     words.push("it did not get ready in time");
     kill(child);
-  }, START_TIMEOUT_MS);
+  }, zygote === undefined ? START_TIMEOUT_MS : PRELOAD_TIMEOUT_MS);
   try {
     return {
       pid: await ready.promise,

@@ -32,12 +32,24 @@ export interface FileRights {
   readonly write: readonly string[];
 }
 
+/** What a launched process becomes. */
+export type Launched =
+  /** A program of its own. */
+  | { readonly program: string; readonly argv: readonly string[] }
+  /** An instance of the zygote's Python environment (`sandbox/launcher/zygote.py`). */
+  | { readonly python: PythonStart };
+
+export interface PythonStart {
+  /** Names in the instance's scratch directory, and the files they lead to. */
+  readonly links: Readonly<Record<string, string>>;
+  /** Third argument of the instance's entry. */
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
 export type LauncherCommand =
-  | {
+  | (Launched & {
     readonly op: "launch";
     readonly id: number;
-    readonly program: string;
-    readonly argv: readonly string[];
     readonly env: Readonly<Record<string, string>>;
     readonly directory: string;
     /** Unix socket that takes the process's output. */
@@ -49,7 +61,7 @@ export type LauncherCommand =
     readonly connectPorts: readonly number[];
     readonly ipv6: boolean;
     readonly confine: Confinement;
-  }
+  })
   | { readonly op: "kill"; readonly pid: number }
   | { readonly op: "limit"; readonly pid: number; readonly memoryBytes: number }
   | { readonly op: "probe"; readonly id: number; readonly uid: number | null };

@@ -5,11 +5,12 @@
  */
 import { constants } from "node:os";
 import { OrlaError } from "../../base/errors.ts";
-import { type LauncherLink, startLauncher } from "./launcher-link.ts";
+import { type LauncherLink, startLauncher, type ZygoteOptions } from "./launcher-link.ts";
 import type {
   Confinement,
   FileRights,
   Findings,
+  Launched,
   LauncherEvent,
   LaunchLimits,
   Network,
@@ -25,11 +26,13 @@ export interface LauncherProcessOptions {
   readonly uids: { readonly first: number; readonly last: number } | null;
   readonly cgroups: boolean;
   readonly onProblem: (message: string) => void;
+  /** Makes it the zygote of a Python environment, which launches only that environment's instances. */
+  readonly zygote?: ZygoteOptions;
 }
 
-export interface SpawnRequest {
-  readonly program: string;
-  readonly argv: readonly string[];
+export type SpawnRequest = SpawnOptions & Launched;
+
+export interface SpawnOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Working directory, handed over to the process's own user if it gets one. */
   readonly directory: string;
@@ -146,7 +149,7 @@ export class LauncherProcess implements AsyncDisposable {
   }
 
   async #startAny(): Promise<LauncherLink> {
-    const { uids, cgroups } = this.#options;
+    const { uids, cgroups, zygote } = this.#options;
     const failures: string[] = [];
     for (const python of this.#options.pythons ?? pythonCandidates) {
       try {
@@ -154,6 +157,7 @@ export class LauncherProcess implements AsyncDisposable {
           python,
           uids,
           cgroups,
+          ...zygote === undefined ? {} : { zygote },
           onEvent: (event) => this.#on(event),
           onEnd: (why) => this.#lost(why),
         });

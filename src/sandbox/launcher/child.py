@@ -1,7 +1,8 @@
 """
 What happens between fork and exec: an ordinary child becomes a confined one, in an order that
 matters. What needs privilege comes first, then the loss of privilege, then Landlock, and the filter
-last, as it forbids most of what stands before it.
+last, as it forbids most of what stands before it. A zygote's child goes the same way, to the entry of
+an instance instead of a program.
 """
 import os
 import resource
@@ -12,6 +13,7 @@ import gate
 import kernel
 import landlock
 import seccomp
+import zygote
 
 _AT_EMPTY_PATH = 0x1000
 # Under memory pressure the kernel takes functions first, not Postgres or the supervisor.
@@ -25,43 +27,131 @@ class Prepared:
         self.request = request
         self.launcher_pid = launcher_pid
         self.landlock_abi = landlock_abi
-        self.argv = kernel.text_array(request["argv"])
-        self.env = kernel.text_array(["%s=%s" % item for item in request["env"].items()])
+        if request.get("python") is None:
+            self.argv = kernel.text_array(request["argv"])
+            self.env = kernel.text_array(["%s=%s" % item for item in request["env"].items()])
 
 
-def become(prepared, uid, cgroup, report):
+class _Program:
+    """Ends as a program of its own."""
+
+    def __init__(self, prepared):
+        self._prepared = prepared
+        self._request = prepared.request
+        self._descriptor = None
+        self.first_step = "open the program"
+        self.last_step = "execute %s" % self._request["program"]
+
+    def open(self, _report):
+        # An ignored signal stays ignored through exec. SIGXFSZ is left so: EFBIG serves better.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        self._descriptor = os.open(self._request["program"], os.O_PATH | os.O_CLOEXEC)
+
+    @property
+    def directory(self):
+        return self._request["directory"]
+
+    @property
+    def files(self):
+        return self._request["files"]
+
+    def settle(self, number):
+        """
+        Its descriptor becomes the first that RLIMIT_NOFILE forbids: the filter lets this number be
+        executed, and once exec has closed it nothing can have this number again.
+        """
+        os.dup2(self._descriptor, number, inheritable=False)
+        os.close(self._descriptor)
+        self._descriptor = number
+
+    def install_filter(self, report):
+        def filter_with(unix_sockets):
+            return seccomp.program(
+                os.getpid(), self._descriptor, self._request["network"], unix_sockets,
+                self._request["ipv6"],
+            )
+
+        try:
+            listener = seccomp.install(filter_with("ask"), listen=True)
+        except OSError:
+            # Somebody above listens already, a container's manager perhaps. `probe.py` tells.
+            seccomp.install(filter_with("any"))
+        else:
+            gate.hand_over(listener, report)
+
+    def begin(self, _report):
+        kernel.syscall(
+            "execveat", self._descriptor, b"", self._prepared.argv, self._prepared.env, _AT_EMPTY_PATH
+        )
+
+
+class _Instance:
+    """Ends in the entry of a Python instance."""
+
+    def __init__(self, prepared, parent):
+        self._request = prepared.request
+        self._parent = parent
+        self.first_step = "prepare the instance"
+        self.last_step = "enter the instance"
+        self.directory = zygote.scratch_of(self._request)
+        self._embryo = None
+
+    def open(self, report):
+        zygote.reset_signals()
+        self._embryo = zygote.Embryo(self._request, self.directory)
+        zygote.close_all_but(
+            (self._embryo.connection.fileno(), self._embryo.started, report.fileno())
+        )
+
+    @property
+    def files(self):
+        return self._parent.files(self._request["files"], self.directory)
+
+    def settle(self, number):
+        pass  # Nothing is executed.
+
+    def install_filter(self, _report):
+        seccomp.install(zygote.filter_program(self._request["network"], self._request["ipv6"]))
+
+    def begin(self, report):
+        self._parent.start(
+            self._embryo, self._request["env"], self._request["python"]["options"], report.close
+        )
+
+
+def become(prepared, uid, cgroup, report, parent):
     """
     Never returns if all goes well. Raises OSError with the step that failed in its message. `report`
-    is the socket over which the launcher gets what it has to answer for.
+    is the socket over which the launcher gets what it has to answer for; it closes when all is done.
+    `parent` is the zygote, if this is one.
     """
     request = prepared.request
     confine = request["confine"]
+    target = _Program(prepared) if request.get("python") is None else _Instance(prepared, parent)
     step = "start a session"
     try:
         os.setsid()
-        step = "reset signals"
-        # An ignored signal stays ignored through exec. SIGXFSZ is left so: EFBIG serves better.
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
         step = "open the streams"
         _open_streams(request["output"], request["id"])
-        step = "open the program"
-        program = os.open(request["program"], os.O_PATH | os.O_CLOEXEC)
+        step = target.first_step
+        target.open(report)
         ruleset = None
         if confine["landlock"]:
             step = "make the Landlock ruleset"
             ports = request["connectPorts"] if request["network"] == "proxy" else None
             if request["network"] == "none":
                 ports = []
-            ruleset = landlock.create(prepared.landlock_abi, request["files"], ports)
+            ruleset = landlock.create(prepared.landlock_abi, target.files, ports)
         step = "enter the directory"
-        os.chdir(request["directory"])
+        os.chdir(target.directory)
         _prefer_as_victim()
         if cgroup is not None:
             step = "join the cgroup"
             cgroup.join()
         step = "set limits"
-        program = _limit(request["limits"], program, own_user=uid is not None)
+        target.settle(request["limits"]["openFiles"])
+        _limit(request["limits"], own_user=uid is not None)
         if uid is not None:
             step = "become user %d" % uid
             _become_user(uid, request["directory"])
@@ -79,26 +169,11 @@ def become(prepared, uid, cgroup, report):
             landlock.restrict(ruleset)
         if confine["seccomp"]:
             step = "install the system call filter"
-            _install_filter(request, program, report)
-        step = "execute %s" % request["program"]
-        kernel.syscall("execveat", program, b"", prepared.argv, prepared.env, _AT_EMPTY_PATH)
+            target.install_filter(report)
+        step = target.last_step
+        target.begin(report)
     except OSError as error:
         raise OSError(error.errno, "cannot %s: %s" % (step, error)) from None
-
-
-def _install_filter(request, program, report):
-    def filter_with(unix_sockets):
-        return seccomp.program(
-            os.getpid(), program, request["network"], unix_sockets, request["ipv6"]
-        )
-
-    try:
-        listener = seccomp.install(filter_with("ask"), listen=True)
-    except OSError:
-        # Somebody above listens already, a container's manager perhaps. `probe.py` tells.
-        seccomp.install(filter_with("any"))
-    else:
-        gate.hand_over(listener, report)
 
 
 def _open_streams(path, launch_id):
@@ -123,27 +198,22 @@ def _prefer_as_victim():
         pass  # Only a preference.
 
 
-def _limit(limits, program, own_user):
-    """
-    Returns the program's new descriptor. It is the first that RLIMIT_NOFILE forbids: the filter lets
-    this number be executed, and once exec has closed it nothing can have this number again.
-    """
-    number = limits["openFiles"]
-    os.dup2(program, number, inheritable=False)
-    os.close(program)
+def _limit(limits, own_user):
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (limits["fileBytes"],) * 2)
     if own_user:
         # Counted per user, so of no use where the supervisor and all instances are one.
         resource.setrlimit(resource.RLIMIT_NPROC, (limits["threads"],) * 2)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (number, number))
-    return number
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limits["openFiles"],) * 2)
 
 
 def _become_user(uid, directory):
-    for entry in os.scandir(directory):
-        os.chown(entry.path, uid, uid, follow_symlinks=False)
-    os.chown(directory, uid, uid)
+    for path, _, files in os.walk(directory):
+        os.chown(path, uid, uid)
+        for name in files:
+            os.chown(os.path.join(path, name), uid, uid, follow_symlinks=False)
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
+    # Execution would do so: its entries in /proc are its own user's again.
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 1)

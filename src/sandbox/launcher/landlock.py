@@ -16,6 +16,11 @@ EXECUTE = 1 << 0
 WRITE_FILE = 1 << 1
 READ_FILE = 1 << 2
 READ_DIR = 1 << 3
+REMOVE_DIR = 1 << 4
+REMOVE_FILE = 1 << 5
+MAKE_DIR = 1 << 7
+MAKE_REG = 1 << 8
+REFER = 1 << 13
 TRUNCATE = 1 << 14
 IOCTL_DEV = 1 << 15
 # What may be said of something that is no directory.
@@ -25,6 +30,9 @@ _RIGHTS = {
     "execute": EXECUTE | READ_FILE,
     "read": READ_FILE | READ_DIR,
     "write": READ_FILE | READ_DIR | WRITE_FILE | TRUNCATE,
+    # Files and directories can be made, renamed and removed; no links, devices or sockets.
+    "own": READ_FILE | READ_DIR | WRITE_FILE | TRUNCATE | MAKE_REG | MAKE_DIR | REMOVE_FILE
+    | REMOVE_DIR | REFER,
 }
 
 BIND_TCP = 1 << 0
@@ -58,7 +66,7 @@ def covers(version):
 def handled_files(version):
     rights = (1 << 13) - 1
     if version >= 2:
-        rights |= 1 << 13  # REFER: links and renames between directories
+        rights |= REFER  # links and renames between directories
     if version >= 3:
         rights |= TRUNCATE
     if version >= 5:
@@ -68,7 +76,7 @@ def handled_files(version):
 
 def create(version, paths, connect_ports):
     """
-    A ruleset's descriptor, for `restrict`. `paths` maps execute|read|write to lists of paths;
+    A ruleset's descriptor, for `restrict`. `paths` maps execute|read|write|own to lists of paths;
     those that do not exist grant nothing. `connect_ports` is None for any.
     """
     files = handled_files(version)
@@ -91,8 +99,9 @@ def create(version, paths, connect_ports):
 
 
 def restrict(ruleset):
-    """Of the calling thread and what it executes. Needs no_new_privs."""
+    """Of the calling thread and what it executes. Needs no_new_privs. Closes the ruleset."""
     syscall("landlock_restrict_self", ruleset, 0)
+    os.close(ruleset)
 
 
 def _allow_path(ruleset, path, rights):

@@ -17,7 +17,9 @@ The end of standard input is the supervisor's end: every child is killed, and th
 the launcher dies itself, the kernel kills its children (PR_SET_PDEATHSIG). It stays single-threaded,
 without which a fork would not be safe.
 
-Run with `python3 -I -S -E -B`, Python 3.8 or newer; no package beyond the standard library.
+Run with `python3 -I -S -E -B`, Python 3.8 or newer; no package beyond the standard library. As a
+zygote (`zygote.py`) it is run by the interpreter of a Python environment, without -S, and launches that
+environment's instances: requests then have `python` in place of `program` and `argv`.
 """
 import errno
 import gc
@@ -37,6 +39,7 @@ import gate  # noqa: E402
 import kernel  # noqa: E402
 import landlock  # noqa: E402
 import probe  # noqa: E402
+import zygote  # noqa: E402
 
 READ_BYTES = 64 * 1024
 # A failed step's message; less than a socket holds, so that the child never blocks on it.
@@ -58,8 +61,10 @@ class Child:
 
 
 class Launcher:
-    def __init__(self, uids, use_cgroups):
+    def __init__(self, uids, use_cgroups, parent):
         self._uids = uids
+        # What instances of a Python environment are forked from; None in the launcher proper.
+        self._parent = parent
         self._next_uid = None
         if uids is not None:
             # Launchers that share a range should rarely meet in it.
@@ -81,6 +86,8 @@ class Launcher:
         self._poll.register(0, select.POLLIN)
         self._poll.register(wake, select.POLLIN)
         self._say(event="ready", pid=os.getpid(), landlockAbi=self._abi)
+        for problem in () if self._parent is None else self._parent.problems:
+            self._say(event="problem", message=problem)
         while True:
             for descriptor, _ in self._poll.poll():
                 if descriptor == 0:
@@ -160,7 +167,7 @@ class Launcher:
             return
         if pid == 0:
             try:
-                child.become(prepared, uid, group, report)
+                child.become(prepared, uid, group, report, self._parent)
             except BaseException as error:  # Whatever it was: a child must never return from here.
                 report.send(str(error).encode()[:MESSAGE_BYTES])
             finally:
@@ -259,9 +266,12 @@ def main():
     os.umask(0o077)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    parent = None
+    if options.get("python") is not None:
+        parent = zygote.Zygote(options["python"]["folder"], options["python"]["preload"])
     gc.disable()
     gc.freeze()
-    launcher = Launcher(options["uids"], options["cgroups"])
+    launcher = Launcher(options["uids"], options["cgroups"], parent)
     try:
         launcher.run()
     except BrokenPipeError:

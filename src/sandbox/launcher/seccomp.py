@@ -84,6 +84,8 @@ _AT_EMPTY_PATH = 0x1000
 # A TCP connection made by sending, which Landlock's rule on connect() does not see.
 _MSG_FASTOPEN = 0x20000000
 _SOCKET_TYPE = 0xF
+# MAP_SHARED and MAP_ANONYMOUS: memory that no limit on a process's own counts.
+_SHARED_MEMORY = 0x21
 # SO_ATTACH_FILTER, SO_ATTACH_BPF, SO_ATTACH_REUSEPORT_CBPF and _EBPF: programs inside the kernel.
 _SOCKET_PROGRAMS = (26, 50, 51, 52)
 
@@ -105,7 +107,9 @@ _IOCTL_ALLOWED = {
 }
 
 
-def program(pid, exec_descriptor=None, network="direct", unix_sockets="any", ipv6=False):
+def program(
+    pid, exec_descriptor=None, network="direct", unix_sockets="any", ipv6=False, shared_memory=True
+):
     """
     The filter's bytes.
 
@@ -115,6 +119,7 @@ def program(pid, exec_descriptor=None, network="direct", unix_sockets="any", ipv
     network: "none", "direct" or "proxy". Proxy leaves no UDP: names are resolved by the proxy.
     unix_sockets: "any", "none", or "ask" for those the launcher lets pass; then it is asked for the
       execution too. Landlock cannot tell to whom one of them is connected.
+    shared_memory: without files behind it. RLIMIT_DATA does not count it.
     """
     p = Program()
     p.add(_LOAD, _ARCH)
@@ -130,6 +135,14 @@ def program(pid, exec_descriptor=None, network="direct", unix_sockets="any", ipv
     p.add(_RET, ABSENT)
     _processes(p, pid, exec_descriptor, ASK if unix_sockets == "ask" else ALLOW)
     _sockets(p, network, {"any": ALLOW, "ask": ASK, "none": None}[unix_sockets], ipv6)
+    if not shared_memory:
+        p.block("mmap", [
+            (_LOAD, _argument(3)),
+            (_AND, _SHARED_MEMORY),
+            (_JEQ, _SHARED_MEMORY, 0, 1),
+            (_RET, DENY),
+            (_RET, ALLOW),
+        ])
     p.block("ioctl", _only_if_one_of(1, _IOCTL_ALLOWED.values(), _error(errno.ENOTTY)))
     p.block("prctl", _only_if_one_of(0, _PRCTL_ALLOWED.values(), _error(errno.EINVAL)))
     for name, answer in DENIED.items():

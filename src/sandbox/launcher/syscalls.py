@@ -202,6 +202,7 @@ TABLE = (
     ("setsockopt", "inspect", 54, 208),
     ("ioctl", "inspect", 16, 29),
     ("prctl", "inspect", 157, 167),
+    ("mmap", "inspect", 9, 222),
 )
 
 _COLUMN = {"x86_64": 2, "aarch64": 3}.get(MACHINE, 2)
