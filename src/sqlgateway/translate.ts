@@ -24,12 +24,19 @@ import { mayContainEdge } from "../sql/prefilter.ts";
 import type { StatementTranslator, TranslationContext } from "./request-stream.ts";
 import { characterPosition, type Piece, type Rewrite } from "./rewrite.ts";
 import { jsonLiteral, quoteIdentifier } from "./sql-text.ts";
+import { alterTriggerRequest, createTriggerRequest, namePlace } from "./translate-trigger.ts";
 
 type Command =
   | "create_function"
   | "alter_function"
   | "drop_function"
   | "rollback_function"
+  | "create_trigger"
+  | "alter_trigger"
+  | "switch_trigger"
+  | "drop_trigger"
+  | "fire_trigger"
+  | "replay_execution"
   | "raise_error";
 
 const LANGUAGES: readonly Language[] = ["javascript", "typescript"];
@@ -110,14 +117,26 @@ async function translateStatement(
         ];
       case "list": {
         const { where, objects } = statement;
-        if (objects === "triggers") {
-          throw new OrlaError("not_supported", "LIST EDGE TRIGGERS is not supported yet");
-        }
-        const select = written("SELECT * FROM system.edge_functions");
+        const select = written(`SELECT * FROM system.edge_${objects}`);
         return where === null ? [select] : [select, written(" WHERE "), copiedFrom(where)];
       }
-      default:
-        throw new OrlaError("not_supported", "edge triggers are not supported yet");
+      case "create_trigger":
+        return call("create_trigger", createTriggerRequest(text, statement));
+      case "alter_trigger":
+        return call("alter_trigger", alterTriggerRequest(text, statement));
+      case "switch_trigger":
+        return call("switch_trigger", {
+          ...place(statement.name),
+          enabled: statement.enabled,
+        });
+      case "drop_trigger":
+        return call("drop_trigger", {
+          names: statement.names.map(place),
+          ifExists: statement.ifExists,
+        });
+      case "fire_trigger":
+      case "replay_execution":
+        throw new OrlaError("not_supported", "this is not supported yet");
     }
   } catch (thrown) {
     // The statement's meaning is wrong, not its form: what stands before it may run.
@@ -251,10 +270,6 @@ function raise(text: string, thrown: unknown, fallback: number): Piece[] {
 
 function call(command: Command, definition: unknown): Piece[] {
   return [written(`CALL edge.apply('${command}', ${jsonLiteral(definition)})`)];
-}
-
-function namePlace(text: string, { schema, name, span }: QualifiedName) {
-  return { schema, name, position: characterPosition(text, span.start) };
 }
 
 function functionName({ schema, name }: QualifiedName): string {

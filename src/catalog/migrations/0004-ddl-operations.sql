@@ -184,6 +184,13 @@ BEGIN
     WHEN 'drop' THEN edge.ddl_drop(NEW.request, NEW.path, NEW.caller)
     WHEN 'bind' THEN edge.ddl_bind(NEW.request, NEW.caller)
     WHEN 'dropped' THEN edge.ddl_dropped(NEW.request)
+    WHEN 'create_trigger' THEN edge.ddl_create_trigger(NEW.request, NEW.path, NEW.caller)
+    WHEN 'bind_trigger' THEN edge.ddl_bind_trigger(NEW.request, NEW.caller)
+    WHEN 'alter_trigger' THEN edge.ddl_alter_trigger(NEW.request, NEW.path, NEW.caller)
+    WHEN 'switch_trigger' THEN edge.ddl_switch_trigger(NEW.request, NEW.path, NEW.caller)
+    WHEN 'drop_trigger' THEN edge.ddl_drop_trigger(NEW.request, NEW.path, NEW.caller)
+    WHEN 'dropped_trigger' THEN edge.ddl_dropped_trigger()
+    WHEN 'nothing' THEN NULL
   END;
   RETURN NEW;
 END $$;
@@ -209,8 +216,11 @@ DECLARE
   plan pg_catalog.jsonb;
 BEGIN
   IF pg_catalog.current_setting('transaction_read_only')::pg_catalog.bool THEN
-    RAISE EXCEPTION 'cannot execute % EDGE FUNCTION in a read-only transaction',
-      pg_catalog.upper(operation) USING ERRCODE = '25006';
+    RAISE EXCEPTION 'cannot execute % in a read-only transaction',
+      CASE WHEN pg_catalog.strpos(operation, '_') OPERATOR(pg_catalog.>) 0
+        THEN pg_catalog.upper(pg_catalog.replace(operation, '_', ' '))
+        ELSE pg_catalog.upper(operation) OPERATOR(pg_catalog.||) ' EDGE FUNCTION' END
+      USING ERRCODE = '25006';
   END IF;
   INSERT INTO edge.ddl (operation, request) VALUES (operation, request) RETURNING result INTO plan;
   RETURN edge.finish(plan);
@@ -222,9 +232,10 @@ BEGIN
   IF plan -> 'statements' <> '[]' THEN
     PERFORM edge.run(plan -> 'statements');
     INSERT INTO edge.ddl (operation, request)
-      VALUES (CASE WHEN plan ? 'change' THEN 'bind' ELSE 'dropped' END, plan);
+      VALUES (coalesce(plan ->> 'after',
+        CASE WHEN plan ? 'change' THEN 'bind' ELSE 'dropped' END), plan);
   END IF;
-  RETURN plan - 'statements';
+  RETURN plan - '{statements,after}'::text[];
 END $$;
 
 CREATE FUNCTION edge.create_function(request jsonb) RETURNS jsonb
@@ -296,6 +307,8 @@ BEGIN
   ELSIF command OPERATOR(pg_catalog.=) 'rollback_function' THEN
     PERFORM edge.rollback_function(definition);
     tag := 'ROLLBACK EDGE FUNCTION';
+  ELSIF command OPERATOR(pg_catalog.~) '_trigger$' THEN
+    tag := edge.apply_trigger(command, definition);
   ELSIF command OPERATOR(pg_catalog.=) 'raise_error' THEN
     PERFORM edge.raise_error(definition);
   ELSE

@@ -1,0 +1,132 @@
+import assert from "node:assert/strict";
+import { createRequest, refusal, startTestServer, type TestDatabase } from "./test-database.ts";
+
+const CREATE = "SELECT edge.create_function($1)";
+const APPLY = "CALL edge.apply($1, $2)";
+
+const at = (name: string, schema: string | null = null) => ({ schema, name, position: 7 });
+
+function request(fields: Record<string, unknown> = {}): string {
+  return JSON.stringify({
+    ...at("t"),
+    orReplace: false,
+    kind: "queue",
+    spec: { queue: "q" },
+    sourcePosition: 30,
+    function: at("f"),
+    arguments: null,
+    options: {},
+    secret: null,
+    ...fields,
+  });
+}
+
+const http = (path: string, fields: Record<string, unknown> = {}) =>
+  request({
+    kind: "http",
+    spec: { method: "GET", path, route: path.replaceAll(/:\w+/g, ":"), host: null },
+    ...fields,
+  });
+
+async function listed(db: TestDatabase): Promise<unknown[]> {
+  const { rows } = await db.admin.query(
+    "SELECT name, kind, function_id, source, enabled, options FROM system.edge_triggers ORDER BY name",
+  );
+  return rows;
+}
+
+Deno.test("the registry of triggers", async (t) => {
+  await using server = await startTestServer();
+  const test = (name: string, body: (db: TestDatabase) => Promise<void>) =>
+    t.step(name, async () => {
+      await using db = await server.createDatabase();
+      await db.admin.query(CREATE, [createRequest({ parameters: "a jsonb", returns: "jsonb" })]);
+      await body(db);
+    });
+
+  await test("create, alter, switch, drop", async (db) => {
+    await db.admin.query(APPLY, ["create_trigger", request({ options: { concurrency: 2 } })]);
+    const created = {
+      name: "t",
+      kind: "queue",
+      function_id: "f",
+      source: "q",
+      enabled: true,
+      options: { concurrency: 2 },
+    };
+    assert.deepEqual(await listed(db), [created]);
+    const change = {
+      options: { rate: "5/s" },
+      kinds: { rate: ["queue"] },
+      names: { rate: "RATE" },
+    };
+    await db.admin.query(APPLY, ["alter_trigger", JSON.stringify({ ...at("t"), ...change })]);
+    await db.admin.query(APPLY, [
+      "switch_trigger",
+      JSON.stringify({ ...at("t"), enabled: false }),
+    ]);
+    assert.deepEqual(await listed(db), [{
+      ...created,
+      enabled: false,
+      options: { concurrency: 2, rate: "5/s" },
+    }]);
+    const wrong = { ...change, kinds: { rate: ["database"] } };
+    assert.equal(
+      (await refusal(
+        db.admin.query(APPLY, ["alter_trigger", JSON.stringify({ ...at("t"), ...wrong })]),
+      )).message,
+      "a queue trigger has no option RATE",
+    );
+    const drop = JSON.stringify({ names: [at("t")], ifExists: false });
+    await db.admin.query(APPLY, ["drop_trigger", drop]);
+    assert.deepEqual(await listed(db), []);
+    assert.equal((await refusal(db.admin.query(APPLY, ["drop_trigger", drop]))).code, "42704");
+  });
+
+  await test("a rollback leaves nothing, and a secret is in no view", async (db) => {
+    await db.admin.query("BEGIN");
+    await db.admin.query(APPLY, ["create_trigger", http("/a", { secret: "whsec_1" })]);
+    assert.equal(JSON.stringify(await listed(db)).includes("whsec_1"), false);
+    await db.admin.query("ROLLBACK");
+    assert.deepEqual(await listed(db), []);
+  });
+
+  await test("a route that is taken names who has it", async (db) => {
+    await db.admin.query(APPLY, ["create_trigger", http("/a/:id")]);
+    const found = await refusal(
+      db.admin.query(APPLY, ["create_trigger", http("/a/:other", at("u"))]),
+    );
+    assert.deepEqual([found.code, found.message, found.dataType], [
+      "42710",
+      "trigger t answers GET /a/:id already",
+      "orla:30",
+    ]);
+    await db.admin.query(APPLY, ["create_trigger", http("/a/b", at("u"))]);
+    // The same trigger may take its own route again.
+    await db.admin.query(APPLY, ["create_trigger", http("/a/:x", { orReplace: true })]);
+  });
+
+  await test("others may neither take a function they cannot call nor change a trigger", async (db) => {
+    await db.admin.query("REVOKE EXECUTE ON FUNCTION f FROM PUBLIC");
+    await db.admin.query("CREATE ROLE bob LOGIN; GRANT CREATE ON SCHEMA public TO bob");
+    await db.admin.query(APPLY, ["create_trigger", request()]);
+    await db.admin.query("SET ROLE bob");
+    for (
+      const [command, body] of [
+        ["create_trigger", request(at("u"))],
+        ["switch_trigger", JSON.stringify({ ...at("t"), enabled: false })],
+        ["drop_trigger", JSON.stringify({ names: [at("t")], ifExists: true })],
+      ]
+    ) {
+      assert.equal(
+        (await refusal(db.admin.query(APPLY, [command, body]))).code,
+        "42501",
+        String(command),
+      );
+    }
+    assert.equal(
+      (await refusal(db.admin.query("SELECT * FROM edge.trigger_secrets"))).code,
+      "42501",
+    );
+  });
+});

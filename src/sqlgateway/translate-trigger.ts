@@ -1,0 +1,179 @@
+/** Statements about triggers, as the requests that `edge.apply` takes. */
+import { OrlaError, toOrlaError } from "../base/errors.ts";
+import type { QualifiedName } from "../sql/ast.ts";
+import type {
+  AlterTrigger,
+  CreateTrigger,
+  PlacedText,
+  TriggerArgument,
+  TriggerSource,
+} from "../sql/trigger-ast.ts";
+import { parsePath, routeOf } from "../triggers/http-path.ts";
+import { parseSchedule } from "../triggers/schedule.ts";
+import type { TriggerKind } from "../triggers/trigger.ts";
+import { parseTriggerOptions, triggerOptions } from "../triggers/trigger-options.ts";
+import { characterPosition } from "./rewrite.ts";
+
+/** Letters, digits, dots, dashes, underscores: fit for URLs, files and logs. */
+const objectName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+
+/** Those that this release carries out. */
+const supported: ReadonlySet<TriggerKind> = new Set<TriggerKind>([]);
+
+export function createTriggerRequest(text: string, statement: CreateTrigger): unknown {
+  const { source, name } = statement;
+  const kind: TriggerKind = source.kind;
+  if (!supported.has(kind)) {
+    throw new OrlaError("not_supported", `${kind} triggers are not supported yet`, {
+      position: statement.span.start,
+    });
+  }
+  const { options, secret } = parseTriggerOptions(statement.options, kind);
+  checkCombination(statement, options);
+  return {
+    ...namePlace(text, name),
+    orReplace: statement.orReplace,
+    kind,
+    spec: specOf(text, source, options),
+    sourcePosition: characterPosition(text, placeOf(source) ?? statement.span.start),
+    function: namePlace(text, statement.function),
+    arguments: statement.arguments?.map(argumentOf) ?? null,
+    options,
+    secret,
+  };
+}
+
+export function alterTriggerRequest(text: string, statement: AlterTrigger): unknown {
+  const { options, secret } = parseTriggerOptions(statement.options, null);
+  const given = triggerOptions.filter(({ field }) => Object.hasOwn(options, field));
+  if (typeof options["timezone"] === "string") parseSchedule("@daily", options["timezone"]);
+  return {
+    ...namePlace(text, statement.name),
+    options,
+    secret,
+    // The database knows the trigger's kind, and refuses what that has not.
+    kinds: Object.fromEntries(given.map(({ field, kinds }) => [field, kinds])),
+    names: Object.fromEntries(given.map(({ field, name }) => [field, name])),
+  };
+}
+
+export function namePlace(text: string, { schema, name, span }: QualifiedName) {
+  return { schema, name, position: characterPosition(text, span.start) };
+}
+
+function specOf(
+  text: string,
+  source: TriggerSource,
+  options: Readonly<Record<string, unknown>>,
+): unknown {
+  switch (source.kind) {
+    case "database":
+      return {
+        timing: source.timing,
+        events: source.events.map(({ operation, columns }) => ({ operation, columns })),
+        table: namePlace(text, source.table),
+        forEach: source.forEach,
+        when: source.when?.text ?? null,
+      };
+    case "http": {
+      const segments = placed(source.path, () => parsePath(source.path.text));
+      const { path: { text: path }, method } = source;
+      return { method, path, route: routeOf(segments), host: options["host"] ?? null };
+    }
+    case "schedule": {
+      const { schedule } = source;
+      placed(schedule, () => parseSchedule(schedule.text, String(options["timezone"] ?? "UTC")));
+      return { schedule: schedule.text };
+    }
+    case "queue":
+      return { queue: named(source.queue, "queue") };
+    case "upload":
+      return { bucket: named(source.bucket, "bucket") };
+    case "hook":
+      return { hook: named(source.hook, "hook") };
+  }
+}
+
+function argumentOf(argument: TriggerArgument): unknown {
+  switch (argument.kind) {
+    case "row":
+      return { kind: "row", row: argument.row };
+    case "column":
+      return { kind: "column", row: argument.row, column: argument.column };
+    case "literal":
+      return { kind: "literal", text: argument.text };
+  }
+}
+
+/** What would be accepted and then mean nothing. */
+function checkCombination(
+  { source, options: written, span }: CreateTrigger,
+  options: Readonly<Record<string, unknown>>,
+): void {
+  if (source.kind !== "database") return;
+  const placeOfOption = (name: string) =>
+    written.find((option) => option.name === name)?.nameSpan.start ?? span.start;
+  const isSync = source.timing !== "after" || options["sync"] === true;
+  for (const { name, field } of triggerOptions) {
+    if (!Object.hasOwn(options, field)) continue;
+    const onlySync = field === "onError" || field === "deadlineMs";
+    const onlyAsync = ["batchSize", "maxAttempts", "retryDelayMs", "maxRetryDelayMs"]
+      .concat("concurrency", "rate", "capture", "redact").includes(field);
+    if ((onlySync && !isSync) || (onlyAsync && isSync)) {
+      throw new OrlaError(
+        "invalid_option",
+        isSync
+          ? `${name} belongs to triggers that run through the queue`
+          : `${name} belongs to triggers that run within the statement`,
+        {
+          position: placeOfOption(name),
+          hint: "AFTER triggers run through the queue unless SYNC = true.",
+        },
+      );
+    }
+    if (field === "sync" && source.timing !== "after") {
+      throw new OrlaError("invalid_option", "SYNC belongs to AFTER triggers", {
+        position: placeOfOption(name),
+        hint: "BEFORE and INSTEAD OF triggers always run within the statement.",
+      });
+    }
+  }
+}
+
+function named(name: PlacedText, what: string): string {
+  if (objectName.test(name.text)) return name.text;
+  throw new OrlaError("invalid_option", `"${name.text}" cannot be the name of a ${what}`, {
+    position: name.span.start,
+    hint: "A name has at most 100 letters, digits, dots, dashes and underscores.",
+  });
+}
+
+/** Errors of what stands in a string literal point into it. */
+function placed<T>(text: PlacedText, read: () => T): T {
+  try {
+    return read();
+  } catch (thrown) {
+    const { code, message, hint, position = 0 } = toOrlaError(thrown);
+    throw new OrlaError(code, message, {
+      position: text.span.start + position,
+      ...(hint === undefined ? {} : { hint }),
+    });
+  }
+}
+
+function placeOf(source: TriggerSource): number | undefined {
+  switch (source.kind) {
+    case "database":
+      return source.table.span.start;
+    case "http":
+      return source.path.span.start;
+    case "schedule":
+      return source.schedule.span.start;
+    case "queue":
+      return source.queue.span.start;
+    case "upload":
+      return source.bucket.span.start;
+    case "hook":
+      return source.hook.span.start;
+  }
+}
