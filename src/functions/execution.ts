@@ -23,6 +23,8 @@ export interface ExecutionEnd {
   readonly errorMessage: string | null;
   readonly httpStatus: number | null;
   readonly memoryUsedMb: number | null;
+  /** Its share of its instance's processor time; `null` when it never reached one. */
+  readonly cpuMs: number | null;
 }
 
 export type LogLevel = "debug" | "info" | "warn" | "error";

@@ -17,7 +17,7 @@ Deno.test("an execution is one line of COPY text", () => {
   assert.equal(
     executionRow(start, null, suffix),
     "2026-02-28T12:00:00.000Z\tshop/pay\t0190a0b0-0000-7000-8000-000000000000\t3\trunning\thttp" +
-      "\t\\N\t\\N\t\\N\t\\N\t\\N\t\\N\t\\N\t\\N\teu\\twest\tn1\n",
+      "\t\\N\t\\N\t\\N\t\\N\t\\N\t\\N\t\\N\t\\N\t\\N\teu\\twest\tn1\n",
   );
   assert.equal(
     executionRow({ ...start, role: "a\\b" }, {
@@ -28,9 +28,10 @@ Deno.test("an execution is one line of COPY text", () => {
       errorMessage: "one\ntwo\0",
       httpStatus: 500,
       memoryUsedMb: 12.5,
+      cpuMs: 0.12345,
     }, suffix),
     "2026-02-28T12:00:00.000Z\tshop/pay\t0190a0b0-0000-7000-8000-000000000000\t3\tfailed\thttp" +
-      "\t1.25\tt\t4\tfunction_error\tone\\ntwo\uFFFD\t500\t12.5\ta\\\\b\teu\\twest\tn1\n",
+      "\t1.25\tt\t4\tfunction_error\tone\\ntwo\uFFFD\t500\t12.5\t0.123\ta\\\\b\teu\\twest\tn1\n",
   );
 });
 

@@ -18,7 +18,7 @@ export interface Origin {
 
 export const EXECUTION_COLUMNS = '"timestamp", function_id, execution_id, version, status, ' +
   "trigger, execution_time_ms, cold_start, cold_start_time_ms, error_code, error_message, " +
-  "http_status, memory_used_mb, role, region, node_id";
+  "http_status, memory_used_mb, cpu_ms, role, region, node_id";
 
 export const LOG_COLUMNS =
   '"timestamp", function_id, execution_id, version, level, message, truncated, region, node_id';
@@ -38,14 +38,15 @@ export function executionRow(
     "\t" + start.version;
   const role = (start.role === null ? "\t\\N" : "\t" + text(start.role)) + suffix;
   if (end === null) {
-    return head + "\trunning\t" + start.trigger + "\t\\N\t\\N\t\\N\t\\N\t\\N\t\\N\t\\N" + role;
+    return head + "\trunning\t" + start.trigger + "\t\\N\t\\N\t\\N\t\\N\t\\N\t\\N\t\\N\t\\N" + role;
   }
   return head + "\t" + end.status + "\t" + start.trigger + "\t" + end.executionTimeMs +
     (end.coldStartTimeMs === null ? "\tf\t\\N" : "\tt\t" + end.coldStartTimeMs) +
     (end.errorCode === null ? "\t\\N" : "\t" + text(end.errorCode)) +
     (end.errorMessage === null ? "\t\\N" : "\t" + text(clip(end.errorMessage))) +
     (end.httpStatus === null ? "\t\\N" : "\t" + end.httpStatus) +
-    (end.memoryUsedMb === null ? "\t\\N" : "\t" + end.memoryUsedMb) + role;
+    (end.memoryUsedMb === null ? "\t\\N" : "\t" + end.memoryUsedMb) +
+    (end.cpuMs === null ? "\t\\N" : "\t" + Math.round(end.cpuMs * 1000) / 1000) + role;
 }
 
 /** `order` tells lines of one millisecond apart: their times differ by so many microseconds. */

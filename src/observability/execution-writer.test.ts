@@ -28,6 +28,7 @@ Deno.test("records of executions", async (t) => {
         errorCode: "function_error",
         errorMessage: "it\nbroke \\ here",
         memoryUsedMb: 12.5,
+        cpuMs: 0.25,
       }),
     );
     await writer.flush();
@@ -46,6 +47,7 @@ Deno.test("records of executions", async (t) => {
       error_message: "it\nbroke \\ here",
       http_status: 200,
       memory_used_mb: 12.5,
+      cpu_ms: 0.25,
       role: "ann",
       tenant_id: null,
       region: "eu-west",

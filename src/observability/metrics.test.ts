@@ -18,6 +18,7 @@ const end: ExecutionEnd = {
   errorMessage: null,
   httpStatus: 200,
   memoryUsedMb: null,
+  cpuMs: null,
 };
 
 Deno.test("counts calls by function and status, times them, and knows how many run", async () => {

@@ -30,6 +30,7 @@ export function end(overrides: Partial<ExecutionEnd> = {}): ExecutionEnd {
     errorMessage: null,
     httpStatus: 200,
     memoryUsedMb: null,
+    cpuMs: null,
     ...overrides,
   };
 }

@@ -8,4 +8,6 @@ export interface CallPort {
   abandon(timedOut: boolean): void;
   /** At the last sample. */
   memoryUsedMb(): number | null;
+  /** Its share of the processor time that the instance has used since it got the call. */
+  cpuMs(): number | null;
 }

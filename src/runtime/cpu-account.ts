@@ -46,6 +46,11 @@ export class CpuAccount {
     this.#sharers = sharers;
   }
 
+  /** Looks if the last look is not quite recent. */
+  refresh(now: number): void {
+    if (now - this.#lookedAt >= LOOK_EVERY_MS) this.look(now);
+  }
+
   look(now: number): void {
     const total = this.#read();
     if (total === null || this.#total === null) return;

@@ -24,8 +24,9 @@ const PACE = 2;
 
 const MIN_WAIT_MS = 2;
 const MAX_WAIT_MS = 25;
-/** For a process that does nothing. */
+/** For a process that has done nothing for so many looks. */
 const IDLE_WAIT_MS = 250;
+const RESTS_AFTER = 4;
 /** A share of a hundredth has a pause this long after 10 ms. */
 const MAX_PAUSE_MS = 1000;
 
@@ -43,6 +44,7 @@ export class CpuGovernor implements Disposable {
   #used: number;
   #lookedAt: number;
   #timer: Timer | undefined;
+  #idleLooks = 0;
   #resting = false;
   #pausedAt: number | undefined;
   #pausedMs = 0;
@@ -64,6 +66,7 @@ export class CpuGovernor implements Disposable {
 
   /** The process has got something to do: a look that was far off comes soon. */
   woken(): void {
+    this.#idleLooks = 0;
     if (!this.#resting) return;
     this.#timer?.cancel();
     this.#arm(MIN_WAIT_MS);
@@ -112,8 +115,9 @@ export class CpuGovernor implements Disposable {
       const missing = share * RESUME_MS - this.#balance;
       return this.#arm(between(MIN_WAIT_MS, missing / share, MAX_PAUSE_MS));
     }
-    const idle = used < earned / 10 && this.#balance > 0;
-    if (idle && this.#balance >= share * BURST_MS / 2) this.#arm(IDLE_WAIT_MS, true);
+    const idle = used < earned / 10 && this.#balance >= share * BURST_MS / 2;
+    this.#idleLooks = idle ? this.#idleLooks + 1 : 0;
+    if (this.#idleLooks >= RESTS_AFTER) this.#arm(IDLE_WAIT_MS, true);
     else this.#arm(between(MIN_WAIT_MS, this.#balance / PACE, MAX_WAIT_MS));
   }
 

@@ -15,6 +15,8 @@ export type Ending =
   /** It broke the protocol, or we did. */
   | { readonly kind: "broken"; readonly cause: unknown };
 
+  /** One of its calls has used up CPU_TIME; it and its caller know. */
+  | { readonly kind: "cpu" }
 /** V8 and Rust each say it their way when memory cannot be had. */
 const outOfMemory = /out of memory|memory allocation of \d+ bytes failed|cannot allocate memory/i;
 
@@ -42,6 +44,11 @@ export function crashError(
       return diedByItself(exit, version);
   }
 }
+    case "cpu":
+      return new OrlaError(
+        "instance_crashed",
+        "The instance was stopped because another of its calls used up CPU_TIME",
+      );
 
 export function brokenProtocol(cause: unknown): OrlaError {
   return new OrlaError("instance_crashed", "The instance sent what cannot be understood", {

@@ -23,6 +23,10 @@ export interface Delivery extends CallPort {
   readonly sentAt: number;
   phase: Phase;
   lingersUntil: number;
+  /** What calls had been charged in common when this one began; see `cpu-account.ts`. */
+  cpuFrom: number;
+  /** It has used more than it may, and takes its instance with it if it does not end. */
+  condemned: boolean;
 }
 
 export class Deliveries {
@@ -32,6 +36,12 @@ export class Deliveries {
   #load = 0;
   #lastId = 0;
   readonly #remembered: (readonly [id: number, executionId: string])[] = [];
+  readonly #beforeChange: (open: number) => void;
+
+  /** `beforeChange` is told how many will be open. */
+  constructor(beforeChange: (open: number) => void) {
+    this.#beforeChange = beforeChange;
+  }
 
   /** All that is not over, work after a response included. */
   get open(): number {
@@ -52,6 +62,7 @@ export class Deliveries {
   }
 
   add(delivery: Delivery): void {
+    this.#beforeChange(this.#open + 1);
     this.#byId[delivery.callId] = delivery;
     this.#open++;
     this.#load++;
@@ -97,9 +108,16 @@ export class Deliveries {
     return true;
   }
 
+  /** It has used more than it may, and must end soon, whatever its phase. */
+  condemn(delivery: Delivery, now: number): void {
+    delivery.condemned = true;
+    delivery.lingersUntil = now + LINGER_MS;
+  }
+
   /** Returns whether none is left open. */
   forget({ callId, invocation, phase }: Delivery): boolean {
     if (!(callId in this.#byId)) return false;
+    this.#beforeChange(this.#open - 1);
     delete this.#byId[callId];
     this.#open--;
     if (phase !== "background") this.#load--;
@@ -113,6 +131,11 @@ export class Deliveries {
     this.#load = 0;
   }
 
+  /** Of processor time, in milliseconds. */
+  highestCharge(): number {
+    return this.all().reduce((highest, each) => Math.max(highest, each.cpuMs() ?? 0), 0);
+  }
+
   hasRunning(): boolean {
     for (const { phase } of this.all()) if (phase === "running") return true;
     return false;
@@ -121,6 +144,13 @@ export class Deliveries {
   hasLingering(now: number): boolean {
     for (const { phase, lingersUntil } of this.all()) {
       if (phase !== "running" && now >= lingersUntil) return true;
+    }
+    return false;
+  }
+
+  hasCondemned(now: number): boolean {
+    for (const { condemned, lingersUntil } of this.all()) {
+      if (condemned && now >= lingersUntil) return true;
     }
     return false;
   }

@@ -23,9 +23,10 @@ import type { Clock, Timer } from "./clock.ts";
 import { crashError, type Ending } from "./crash.ts";
 import { Deliveries, type Delivery, lastStarted } from "./deliveries.ts";
 import { dispatchFrame, type FrameEvents } from "./frame-dispatch.ts";
-import { functionError } from "./function-error.ts";
+import { cpuLimitExceeded, functionError } from "./function-error.ts";
 import { HostCalls } from "./host-calls.ts";
 import { InstanceChannel } from "./instance-channel.ts";
+import { InstanceCpu } from "./instance-cpu.ts";
 import { removeDirectory, type StartedInstance } from "./instance-start.ts";
 import type { Invocation } from "./invocation.ts";
 import type { InstanceProcess, ProcessExit } from "./launcher.ts";
@@ -79,10 +80,11 @@ export class Instance {
   readonly #process: InstanceProcess;
   readonly #channel: InstanceChannel;
   readonly #outbox: Outbox;
-  readonly #deliveries = new Deliveries();
+  readonly #deliveries = new Deliveries((open) => this.#cpu.share(open));
   readonly #memory: MemoryWatch;
   readonly #pulse: Pulse;
   readonly #hostCalls: HostCalls;
+  readonly #cpu: InstanceCpu;
   #ending: Ending | undefined;
   #graceTimer: Timer | undefined;
 
@@ -97,6 +99,11 @@ export class Instance {
     limiter.limitBlank(process.pid, options.maxFileBytes);
     const closed = Promise.withResolvers<unknown>();
     const events = this.#events();
+    this.#cpu = new InstanceCpu({
+      ...{ process, limiter, clock },
+      highestCharge: () => this.#deliveries.highestCharge(),
+      overspent: (cpuTimeMs) => this.#overspent(cpuTimeMs),
+    });
     const onFrame = (frame: Frame) => {
       this.#pulse.beat();
       dispatchFrame(frame, this.#deliveries, this.#outbox, events);
@@ -106,7 +113,12 @@ export class Instance {
       onClosed: closed.resolve,
     });
     this.#outbox = this.#channel.outbox;
-    this.#pulse = new Pulse(clock, () => this.#outbox.bytes(FrameType.ping, 0, 0));
+    // It cannot answer while it is made to pause.
+    const activeClock = {
+      now: () => this.#cpu.activeTime(clock.now()),
+      after: (ms: number, run: () => void) => clock.after(ms, run),
+    };
+    this.#pulse = new Pulse(activeClock, () => this.#outbox.bytes(FrameType.ping, 0, 0));
     this.#hostCalls = new HostCalls({
       services: options.hostServices,
       outbox: this.#outbox,
@@ -151,6 +163,7 @@ export class Instance {
       // Synchronous: 60 µs, where the asynchronous way has a thread's hand-over added.
       Deno.writeTextFileSync(file, version.module.code, { mode: 0o600 });
       const { uid } = this.#process;
+      this.#cpu.begin(version.options);
       if (uid !== null) Deno.chownSync(file, uid, uid);
       const message = encodeMessage(assignmentFor(version, directory));
       this.#outbox.text(FrameType.assign, 0, 0, message);
@@ -166,18 +179,22 @@ export class Instance {
       invocation,
       outbox: this.#outbox,
       callId: deliveries.takeId(),
-      sentAt: this.#options.clock.now(),
+      sentAt: this.#cpu.activeTime(this.#options.clock.now()),
       phase: "running",
       lingersUntil: Infinity,
       abandon: (timedOut) => this.#abandon(delivery, timedOut),
       memoryUsedMb: () => this.#memory.usedMb,
     };
     if (deliveries.load === 0) this.#pulse.restart();
+      cpuFrom: 0,
+      condemned: false,
     deliveries.add(delivery);
     invocation.deliver(delivery);
+      cpuMs: () => this.#cpu.chargeSince(delivery.cpuFrom),
     if (deliveries.idsUsedUp) this.drain();
   }
 
+    delivery.cpuFrom = this.#cpu.shared;
   /** A line it wrote to its output: untrusted, and belonging to its function. */
   printed(stream: "stdout" | "stderr", line: string): void {
     this.#log(null, stream === "stdout" ? INFO : ERROR, line);
@@ -213,8 +230,10 @@ export class Instance {
       this.#drainItself();
       if (!this.#deliveries.hasRunning()) this.#end({ kind: "stopped" });
     }
-    if (!this.#pulse.check(now) || this.#state === "assigned") return [];
-    const withdrawn = this.#withdraw(now);
+    if (this.#deliveries.hasCondemned(now)) this.#end({ kind: "cpu" });
+    const active = this.#cpu.activeTime(now);
+    if (!this.#pulse.check(active) || this.#state === "assigned") return [];
+    const withdrawn = this.#withdraw(active);
     // Nobody waits for any of its calls. If it hangs, it cannot hear so, and would keep a core.
     if (this.#deliveries.areForsaken()) this.#end({ kind: "hung" });
     return withdrawn;
@@ -257,7 +276,12 @@ export class Instance {
     if (this.#state !== "assigned" && this.#state !== "draining") return;
     if (this.#state === "assigned") this.#state = "ready";
     const now = this.#options.clock.now();
-    for (const { invocation } of this.#deliveries.all()) invocation.instanceReady(now);
+    // The import was nobody's call.
+    this.#cpu.chargeSince(0);
+    for (const delivery of this.#deliveries.all()) {
+      delivery.cpuFrom = this.#cpu.shared;
+      delivery.invocation.instanceReady(now);
+    }
     this.#owner?.onRoom(this, "imported");
   }
 
@@ -287,12 +311,30 @@ export class Instance {
     if (this.#graceTimer !== undefined || this.#ending !== undefined) return;
     const asked = this.#pulse.ask();
     this.#graceTimer = this.#options.clock.after(Pulse.GRACE_MS, () => {
+  /**
+   * What has used up its time is told so at once. Alone it ends with its instance, which computes
+   * for nobody any more; others beside it get the chance to end first.
+   */
+  #overspent(cpuTimeMs: number): void {
+    const now = this.#options.clock.now();
+    for (const delivery of this.#deliveries.all()) {
+      if (delivery.condemned || (delivery.cpuMs() ?? 0) <= cpuTimeMs) continue;
+      delivery.invocation.fail(cpuLimitExceeded(cpuTimeMs));
+      this.#deliveries.condemn(delivery, now);
+    }
+    if (!this.#deliveries.hasRunning()) return this.#end({ kind: "cpu" });
+    this.#drainItself();
+    this.#demandPulse();
+  }
+
       this.#graceTimer = undefined;
       if (!this.#pulse.answeredSince(asked)) this.#end({ kind: "hung" });
     });
   }
+    this.#cpu.lift();
 
   #forget(delivery: Delivery): void {
+      this.#cpu.lower();
     this.#hostCalls.invocationOver(delivery.callId);
     if (this.#deliveries.forget(delivery)) this.idleSince = this.#options.clock.now();
   }
@@ -339,6 +381,7 @@ export class Instance {
     this.#hostCalls.close();
     const error = wasAssigned ? crashError(this.#ending, exit, this.#knownVersion()) : undefined;
     this.#answerAll(error);
+    this.#cpu[Symbol.dispose]();
     await removeDirectory(this.#options.directory);
   }
 
@@ -361,8 +404,12 @@ export class Instance {
       } else invocation.fail(error ?? new OrlaError(stoppedCode, "The instance was stopped"));
     }
     this.#deliveries.clear();
-    this.#owner?.onGone(this, this.#ending?.kind === "hung" ? undefined : error, unstarted);
+    this.#owner?.onGone(this, isOneCallsTrouble(this.#ending) ? undefined : error, unstarted);
   }
 }
 
 const stoppedCode: ErrorCode = "unavailable";
+
+function isOneCallsTrouble(ending: Ending | undefined): boolean {
+  return ending?.kind === "hung" || ending?.kind === "cpu";
+}

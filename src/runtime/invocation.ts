@@ -203,6 +203,7 @@ export class Invocation implements HasDeadline<Invocation> {
         (failedItself ? `The function answered with status ${httpStatus}` : null),
       httpStatus: httpStatus ?? (this.call.kind === "http" ? error?.status ?? null : null),
       memoryUsedMb: this.#port?.memoryUsedMb() ?? null,
+      cpuMs: this.#port?.cpuMs() ?? null,
     });
   }
 }

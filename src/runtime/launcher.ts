@@ -14,6 +14,8 @@ export interface InstanceProcess {
   kill(): void;
   /** Where the system keeps an account of its own for the process; elsewhere nothing happens. */
   limitMemory(memoryMb: number): void;
+  /** Returns whether the system holds the process to so many percent of one processor. */
+  limitCpu?(percent: number): boolean;
 }
 
 export interface ProcessExit {

@@ -21,6 +21,8 @@ CREATE TABLE system.edge_function_executions (
   error_message text,
   http_status smallint,
   memory_used_mb real,
+  -- The call's share of the processor time of the process that ran it.
+  cpu_ms real,
   role text,
   tenant_id text,
   region text NOT NULL,
