@@ -12,11 +12,11 @@ export type Ending =
   | { readonly kind: "memory" }
   /** Its event loop did not turn any more. */
   | { readonly kind: "hung" }
+  /** One of its calls has used up CPU_TIME; it and its caller know. */
+  | { readonly kind: "cpu" }
   /** It broke the protocol, or we did. */
   | { readonly kind: "broken"; readonly cause: unknown };
 
-  /** One of its calls has used up CPU_TIME; it and its caller know. */
-  | { readonly kind: "cpu" }
 /** V8 and Rust each say it their way when memory cannot be had. */
 const outOfMemory = /out of memory|memory allocation of \d+ bytes failed|cannot allocate memory/i;
 
