@@ -38,17 +38,17 @@ export function crashError(
         "instance_crashed",
         "The instance was stopped because a call kept its event loop from turning",
       );
+    case "cpu":
+      return new OrlaError(
+        "instance_crashed",
+        "The instance was stopped because another of its calls used up CPU_TIME",
+      );
     case "broken":
       return brokenProtocol(ending.cause);
     case undefined:
       return diedByItself(exit, version);
   }
 }
-    case "cpu":
-      return new OrlaError(
-        "instance_crashed",
-        "The instance was stopped because another of its calls used up CPU_TIME",
-      );
 
 export function brokenProtocol(cause: unknown): OrlaError {
   return new OrlaError("instance_crashed", "The instance sent what cannot be understood", {

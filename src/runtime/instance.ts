@@ -82,9 +82,9 @@ export class Instance {
   readonly #outbox: Outbox;
   readonly #deliveries = new Deliveries((open) => this.#cpu.share(open));
   readonly #memory: MemoryWatch;
+  readonly #cpu: InstanceCpu;
   readonly #pulse: Pulse;
   readonly #hostCalls: HostCalls;
-  readonly #cpu: InstanceCpu;
   #ending: Ending | undefined;
   #graceTimer: Timer | undefined;
 
@@ -96,14 +96,14 @@ export class Instance {
     this.#options = options;
     this.#process = process;
     this.#memory = new MemoryWatch(process.pid, limiter);
-    limiter.limitBlank(process.pid, options.maxFileBytes);
-    const closed = Promise.withResolvers<unknown>();
-    const events = this.#events();
     this.#cpu = new InstanceCpu({
       ...{ process, limiter, clock },
       highestCharge: () => this.#deliveries.highestCharge(),
       overspent: (cpuTimeMs) => this.#overspent(cpuTimeMs),
     });
+    limiter.limitBlank(process.pid, options.maxFileBytes);
+    const closed = Promise.withResolvers<unknown>();
+    const events = this.#events();
     const onFrame = (frame: Frame) => {
       this.#pulse.beat();
       dispatchFrame(frame, this.#deliveries, this.#outbox, events);
@@ -159,11 +159,11 @@ export class Instance {
       this.#memory.begin(version.options.memoryMb);
       limiter.limitMemory(this.pid, version.options.memoryMb);
       this.#process.limitMemory(version.options.memoryMb);
+      this.#cpu.begin(version.options);
       const file = modulePath(version, directory);
       // Synchronous: 60 µs, where the asynchronous way has a thread's hand-over added.
       Deno.writeTextFileSync(file, version.module.code, { mode: 0o600 });
       const { uid } = this.#process;
-      this.#cpu.begin(version.options);
       if (uid !== null) Deno.chownSync(file, uid, uid);
       const message = encodeMessage(assignmentFor(version, directory));
       this.#outbox.text(FrameType.assign, 0, 0, message);
@@ -182,19 +182,19 @@ export class Instance {
       sentAt: this.#cpu.activeTime(this.#options.clock.now()),
       phase: "running",
       lingersUntil: Infinity,
-      abandon: (timedOut) => this.#abandon(delivery, timedOut),
-      memoryUsedMb: () => this.#memory.usedMb,
-    };
-    if (deliveries.load === 0) this.#pulse.restart();
       cpuFrom: 0,
       condemned: false,
-    deliveries.add(delivery);
-    invocation.deliver(delivery);
+      abandon: (timedOut) => this.#abandon(delivery, timedOut),
+      memoryUsedMb: () => this.#memory.usedMb,
       cpuMs: () => this.#cpu.chargeSince(delivery.cpuFrom),
+    };
+    if (deliveries.load === 0) this.#pulse.restart();
+    deliveries.add(delivery);
+    delivery.cpuFrom = this.#cpu.shared;
+    invocation.deliver(delivery);
     if (deliveries.idsUsedUp) this.drain();
   }
 
-    delivery.cpuFrom = this.#cpu.shared;
   /** A line it wrote to its output: untrusted, and belonging to its function. */
   printed(stream: "stdout" | "stderr", line: string): void {
     this.#log(null, stream === "stdout" ? INFO : ERROR, line);
@@ -306,11 +306,6 @@ export class Instance {
     if (timedOut) this.#demandPulse();
   }
 
-  /** After a time-out: an event loop that does not answer now is in an endless loop. */
-  #demandPulse(): void {
-    if (this.#graceTimer !== undefined || this.#ending !== undefined) return;
-    const asked = this.#pulse.ask();
-    this.#graceTimer = this.#options.clock.after(Pulse.GRACE_MS, () => {
   /**
    * What has used up its time is told so at once. Alone it ends with its instance, which computes
    * for nobody any more; others beside it get the chance to end first.
@@ -327,14 +322,19 @@ export class Instance {
     this.#demandPulse();
   }
 
+  /** After a time-out: an event loop that does not answer now is in an endless loop. */
+  #demandPulse(): void {
+    if (this.#graceTimer !== undefined || this.#ending !== undefined) return;
+    const asked = this.#pulse.ask();
+    this.#cpu.lift();
+    this.#graceTimer = this.#options.clock.after(Pulse.GRACE_MS, () => {
       this.#graceTimer = undefined;
+      this.#cpu.lower();
       if (!this.#pulse.answeredSince(asked)) this.#end({ kind: "hung" });
     });
   }
-    this.#cpu.lift();
 
   #forget(delivery: Delivery): void {
-      this.#cpu.lower();
     this.#hostCalls.invocationOver(delivery.callId);
     if (this.#deliveries.forget(delivery)) this.idleSince = this.#options.clock.now();
   }
@@ -376,12 +376,12 @@ export class Instance {
     this.#channel.close();
     await this.#channel.closed;
     this.#graceTimer?.cancel();
+    this.#cpu[Symbol.dispose]();
     const wasAssigned = this.#version !== undefined;
     this.#state = "gone";
     this.#hostCalls.close();
     const error = wasAssigned ? crashError(this.#ending, exit, this.#knownVersion()) : undefined;
     this.#answerAll(error);
-    this.#cpu[Symbol.dispose]();
     await removeDirectory(this.#options.directory);
   }
 
