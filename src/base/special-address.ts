@@ -28,8 +28,8 @@ export type SpecialPlace =
 
 /** `undefined` for a public address. Forms of IPv6 that carry an IPv4 address are what that is. */
 export function specialPlaceOf(address: IpAddress): SpecialPlace | undefined {
-  const inner = address.bytes.length === 16 ? carriedV4(address.bytes) : undefined;
-  if (inner !== undefined) return specialPlaceOf(ipAddressOf(inner));
+  const inner = carriedV4(address);
+  if (inner !== undefined) return specialPlaceOf(inner);
   const table = address.bytes.length === 4 ? V4_PLACES : V6_PLACES;
   for (const [network, place] of table) {
     if (networkContains(network, address)) return place ?? undefined;
@@ -83,14 +83,16 @@ function places(
   });
 }
 
-function carriedV4(bytes: readonly number[]): readonly number[] | undefined {
+/** The IPv4 address that is reached through an address of IPv6, by one mechanism or another. */
+export function carriedV4({ bytes }: IpAddress): IpAddress | undefined {
+  if (bytes.length !== 16) return undefined;
   for (const prefix of [MAPPED, NAT64, TRANSLATED]) {
-    if (sameBits(bytes, prefix, 0, 96)) return bytes.slice(12);
+    if (sameBits(bytes, prefix, 0, 96)) return ipAddressOf(bytes.slice(12));
   }
   // Once "IPv4-compatible"; `::` and `::1` are addresses of their own.
   if (sameBits(bytes, ZEROS, 0, 96) && !sameBits(bytes, [...ZEROS, 0, 0, 0], 0, 120)) {
-    return bytes.slice(12);
+    return ipAddressOf(bytes.slice(12));
   }
   // 6to4.
-  return bytes[0] === 0x20 && bytes[1] === 0x02 ? bytes.slice(2, 6) : undefined;
+  return bytes[0] === 0x20 && bytes[1] === 0x02 ? ipAddressOf(bytes.slice(2, 6)) : undefined;
 }
