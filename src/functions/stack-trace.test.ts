@@ -75,7 +75,7 @@ export function main(): never {
 });
 
 Deno.test("file names are safe whatever the function is called", () => {
-  equal(moduleFileName({ name: "greet" }), "greet.js");
-  equal(moduleFileName({ name: "../a b/é" }), "___a_b__.js");
+  equal(moduleFileName({ name: "greet", language: "typescript" }), "greet.js");
+  equal(moduleFileName({ name: "../a b/é", language: "javascript" }), "___a_b__.js");
   equal(sourceFileName({ name: "x.y", language: "typescript" }), "x_y.ts");
 });

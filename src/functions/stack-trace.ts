@@ -1,6 +1,6 @@
 /** Stacks as the author of a function wants them: own file, own lines, nothing of the platform. */
 import { originalPositionFor, TraceMap } from "@jridgewell/trace-mapping";
-import type { FunctionVersion } from "./function.ts";
+import type { FunctionVersion, Language } from "./function.ts";
 
 /** What a stack must be known about the module it comes from. */
 export interface TracedModule {
@@ -13,13 +13,20 @@ export interface TracedModule {
 
 /** `greet.ts`: the function's code in messages and stacks. */
 export function sourceFileName(fn: Pick<FunctionVersion, "name" | "language">): string {
-  return `${fileStem(fn.name)}.${fn.language === "typescript" ? "ts" : "js"}`;
+  return `${fileStem(fn.name)}.${extensions[fn.language]}`;
 }
 
 /** `greet.js`: the compiled module on disk. Safe as a file name, whatever the function is called. */
-export function moduleFileName(fn: Pick<FunctionVersion, "name">): string {
-  return `${fileStem(fn.name)}.js`;
+export function moduleFileName(fn: Pick<FunctionVersion, "name" | "language">): string {
+  return `${fileStem(fn.name)}.${fn.language === "python" ? "py" : "js"}`;
 }
+
+const extensions: Readonly<Record<Language, string>> = {
+  javascript: "js",
+  typescript: "ts",
+  python: "py",
+  wasm: "js",
+};
 
 /**
  * The stack with the author's file name, lines and columns. Frames of the platform and of the

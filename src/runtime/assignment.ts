@@ -2,6 +2,7 @@ import { pathToFileURL } from "node:url";
 import type { CompiledModule, FunctionVersion } from "../functions/function.ts";
 import { moduleFileName, sourceFileName, type TracedModule } from "../functions/stack-trace.ts";
 import type { Assignment } from "../protocol/messages.ts";
+import { scratchPath } from "./python/scratch.ts";
 
 /** A share of the function's memory that its unsent log lines may take. */
 const LOG_SHARE = 1 / 8;
@@ -33,9 +34,17 @@ export function assignmentFor(version: FunctionVersion, directory: string): Assi
     parameters,
     returns,
     logBacklogBytes: Math.round(options.memoryMb * MB * LOG_SHARE),
-    env: options.env,
+    env: version.language === "python"
+      ? { ...pythonPlaces(directory), ...options.env }
+      : options.env,
     usesProcess: usesProcess(module),
   };
+}
+
+/** Python's libraries look for places to write to by these names. */
+function pythonPlaces(directory: string): Record<string, string> {
+  const scratch = scratchPath(directory);
+  return { HOME: scratch, TMPDIR: scratch };
 }
 
 const known = new WeakMap<CompiledModule, boolean>();

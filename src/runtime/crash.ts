@@ -2,6 +2,7 @@
 import { OrlaError } from "../base/errors.ts";
 import type { FunctionVersion } from "../functions/function.ts";
 import { memoryLimitExceeded } from "./function-error.ts";
+import { scratchFull } from "./python/scratch.ts";
 import type { ProcessExit } from "./launcher.ts";
 
 /** Why we ended an instance; `undefined` stands for one that ended by itself. */
@@ -10,6 +11,8 @@ export type Ending =
   /** The import failed, or the instance could not be prepared. */
   | { readonly kind: "failed"; readonly reason: OrlaError }
   | { readonly kind: "memory" }
+  /** Its scratch directory holds more than it may. */
+  | { readonly kind: "scratch" }
   /** Its event loop did not turn any more. */
   | { readonly kind: "hung" }
   /** One of its calls has used up CPU_TIME; it and its caller know. */
@@ -17,8 +20,9 @@ export type Ending =
   /** It broke the protocol, or we did. */
   | { readonly kind: "broken"; readonly cause: unknown };
 
-/** V8 and Rust each say it their way when memory cannot be had. */
-const outOfMemory = /out of memory|memory allocation of \d+ bytes failed|cannot allocate memory/i;
+/** V8, Rust and Python each say it their way when memory cannot be had. */
+const outOfMemory =
+  /out of memory|memory allocation of \d+ bytes failed|cannot allocate memory|\bMemoryError\b/i;
 
 /** `undefined` when it was stopped on purpose. */
 export function crashError(
@@ -33,6 +37,8 @@ export function crashError(
       return ending.reason;
     case "memory":
       return memoryLimitExceeded(version);
+    case "scratch":
+      return scratchFull();
     case "hung":
       return new OrlaError(
         "instance_crashed",

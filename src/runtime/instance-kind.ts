@@ -13,6 +13,8 @@ export interface InstanceKind {
   readonly poolSize: number;
   /** Size of the largest file an instance may write. */
   readonly maxFileBytes: number;
+  /** Whether instances have a scratch directory, which is looked after. */
+  readonly hasScratch: boolean;
 }
 
 /** Kinds beside the one that every node has. */

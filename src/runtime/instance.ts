@@ -33,6 +33,7 @@ import type { InstanceProcess, ProcessExit } from "./launcher.ts";
 import type { Limiter } from "./limits.ts";
 import { MemoryWatch } from "./memory-watch.ts";
 import { Pulse } from "./pulse.ts";
+import { ScratchWatch } from "./python/scratch.ts";
 
 export type InstanceState = "blank" | "assigned" | "ready" | "draining" | "gone";
 
@@ -62,6 +63,7 @@ export interface InstanceOptions {
   readonly id: string;
   readonly directory: string;
   readonly maxFileBytes: number;
+  readonly hasScratch: boolean;
   readonly limiter: Limiter;
   readonly clock: Clock;
   readonly started: StartedInstance;
@@ -82,6 +84,7 @@ export class Instance {
   readonly #outbox: Outbox;
   readonly #deliveries = new Deliveries((open) => this.#cpu.share(open));
   readonly #memory: MemoryWatch;
+  readonly #scratch: ScratchWatch | undefined;
   readonly #cpu: InstanceCpu;
   readonly #pulse: Pulse;
   readonly #hostCalls: HostCalls;
@@ -96,6 +99,7 @@ export class Instance {
     this.#options = options;
     this.#process = process;
     this.#memory = new MemoryWatch(process.pid, limiter);
+    this.#scratch = options.hasScratch ? new ScratchWatch(options.directory) : undefined;
     this.#cpu = new InstanceCpu({
       ...{ process, limiter, clock },
       highestCharge: () => this.#deliveries.highestCharge(),
@@ -226,6 +230,7 @@ export class Instance {
   tick(now: number): Invocation[] {
     if (this.#ending !== undefined || this.#version === undefined) return [];
     if (this.#memory.exceeded(now)) this.#end({ kind: "memory" });
+    if (this.#scratch?.exceeded(now)) this.#end({ kind: "scratch" });
     if (this.#deliveries.hasLingering(now)) {
       this.#drainItself();
       if (!this.#deliveries.hasRunning()) this.#end({ kind: "stopped" });
@@ -382,6 +387,7 @@ export class Instance {
     this.#hostCalls.close();
     const error = wasAssigned ? crashError(this.#ending, exit, this.#knownVersion()) : undefined;
     this.#answerAll(error);
+    await this.#scratch?.[Symbol.asyncDispose]();
     await removeDirectory(this.#options.directory);
   }
 

@@ -129,7 +129,13 @@ class Supervisor implements Runtime {
     this.#options = options;
     const { clock, sink, idleTimeoutMs, queueLimit, queueTimeoutMs } = this.#options;
     const { launcher, poolSize } = this.#options;
-    this.#deno = { name: "deno", launcher, poolSize, maxFileBytes: MAX_FILE_BYTES };
+    this.#deno = {
+      name: "deno",
+      launcher,
+      poolSize,
+      maxFileBytes: MAX_FILE_BYTES,
+      hasScratch: false,
+    };
     this.#blanks = new BlankPools((kind) => this.#openPool(kind));
     this.#blanks.of(this.#deno);
     this.#services = {
@@ -257,7 +263,7 @@ class Supervisor implements Runtime {
     });
   }
 
-  async #startBlank({ launcher, maxFileBytes }: InstanceKind): Promise<Instance> {
+  async #startBlank({ launcher, maxFileBytes, hasScratch }: InstanceKind): Promise<Instance> {
     const { runtimeDir, clock, log, reaper, hostServices } = this.#options;
     const id = `i${++this.#nextInstance}`;
     const directory = `${runtimeDir}/${id}`;
@@ -275,7 +281,8 @@ class Supervisor implements Runtime {
       },
     });
     const instance = new Instance({
-      ...{ id, directory, maxFileBytes, limiter: this.#limiter, clock, started, hostServices },
+      ...{ id, directory, maxFileBytes, hasScratch, limiter: this.#limiter, clock, started },
+      hostServices,
     });
     born.instance = instance;
     this.#instances.add(instance);

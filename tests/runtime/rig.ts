@@ -15,6 +15,7 @@ import type {
 } from "../../src/functions/function.ts";
 import { defaultOptions } from "../../src/functions/option-table.ts";
 import { chooseLauncher } from "../../src/runtime/confinement/choose-launcher.ts";
+import { PythonKinds, type PythonKindsOptions } from "../../src/runtime/python/python-kinds.ts";
 import { createRuntime, type Runtime, type RuntimeOptions } from "../../src/runtime/supervisor.ts";
 
 export interface Finished extends ExecutionEnd {
@@ -37,7 +38,12 @@ export interface Rig extends AsyncDisposable {
   ended(predicate: (end: Finished) => boolean): Promise<Finished>;
 }
 
-export async function startRig(options: Partial<RuntimeOptions> = {}): Promise<Rig> {
+export interface RigOptions extends Partial<RuntimeOptions> {
+  /** Lets Python functions run. */
+  readonly python?: Partial<PythonKindsOptions>;
+}
+
+export async function startRig({ python, ...options }: RigOptions = {}): Promise<Rig> {
   const directory = await Deno.makeTempDir({ prefix: "orla-" });
   const pids = new Set<number>();
   const started: ExecutionStart[] = [];
@@ -63,8 +69,21 @@ export async function startRig(options: Partial<RuntimeOptions> = {}): Promise<R
   const log = { warn: (message: string) => void warnings.push(message) };
   const denoPath = Deno.execPath();
   const chosen = await chooseLauncher({ denoPath, runtimeDir: directory, log });
+  const kinds = python && new PythonKinds({
+    environments: [{ name: "default", interpreter: "/usr/bin/python3", preload: [] }],
+    check: () => {},
+    arrangement: chosen.arrangement,
+    uids: chosen.otherUids,
+    network: { mode: "none" },
+    runtimeDir: directory,
+    filesDir: null,
+    poolSize: 1,
+    log,
+    ...python,
+  });
   const runtime = await createRuntime({
     launcher: chosen.launcher,
+    ...kinds && { otherKinds: kinds },
     denoPath,
     runtimeDir: directory,
     poolSize: 1,
@@ -110,6 +129,7 @@ export async function startRig(options: Partial<RuntimeOptions> = {}): Promise<R
     ended: (predicate) => eventually(finished, predicate),
     async [Symbol.asyncDispose]() {
       await runtime[Symbol.asyncDispose]();
+      await kinds?.[Symbol.asyncDispose]();
       await chosen[Symbol.asyncDispose]();
       const left = [...Deno.readDirSync(directory)].map(({ name }) => name);
       await Deno.remove(directory, { recursive: true });

@@ -22,7 +22,7 @@ export interface ChooseLauncherOptions {
   /** Off by default: joining one takes 5 to 15 ms of waiting at every start. */
   readonly cgroups?: boolean;
   /** Ids that belong to nobody else on this machine. */
-  readonly uids?: { readonly first: number; readonly last: number };
+  readonly uids?: UidRange;
   readonly log: { warn(message: string, fields?: Readonly<Record<string, unknown>>): void };
   /** Leaves out mechanisms that would work, to see what holds without them. */
   readonly without?: Partial<Arrangement>;
@@ -32,6 +32,15 @@ export interface ChooseLauncherOptions {
 export interface ChosenLauncher extends AsyncDisposable {
   readonly launcher: Launcher;
   readonly report: SandboxReport;
+  /** What was found to work, for other launchers too. */
+  readonly arrangement: Arrangement;
+  /** Ids that this launcher leaves to them. */
+  readonly otherUids: UidRange;
+}
+
+interface UidRange {
+  readonly first: number;
+  readonly last: number;
 }
 
 /** Above the ids that distributions give to people and containers' common sub-id ranges begin at 100000. */
@@ -49,11 +58,14 @@ const TRIAL = `
 `;
 
 export async function chooseLauncher(options: ChooseLauncherOptions): Promise<ChosenLauncher> {
-  const { denoPath, runtimeDir, log, uids = DEFAULT_UIDS, cgroups = false } = options;
+  const { denoPath, runtimeDir, log, cgroups = false } = options;
+  const [uids, otherUids] = halves(options.uids ?? DEFAULT_UIDS);
   const bootstrap = await writeBootstrap(`${runtimeDir}/bootstrap`);
   const plain = (report: SandboxReport): ChosenLauncher => ({
     launcher: new DenoLauncher({ denoPath, bootstrap }),
     report,
+    arrangement: NOTHING,
+    otherUids,
     [Symbol.asyncDispose]: () => Promise.resolve(),
   });
   if (Deno.build.os !== "linux") {
@@ -96,6 +108,8 @@ export async function chooseLauncher(options: ChooseLauncherOptions): Promise<Ch
       return {
         launcher: new ConfinedLauncher(confined),
         report: reportOf(found, used),
+        arrangement: used,
+        otherUids,
         [Symbol.asyncDispose]: () => owned.disposeAsync(),
       };
     }
@@ -107,6 +121,11 @@ export async function chooseLauncher(options: ChooseLauncherOptions): Promise<Ch
       "see docs/security.md on what a container needs",
     ),
   );
+}
+
+function halves({ first, last }: UidRange): [UidRange, UidRange] {
+  const middle = Math.floor((first + last) / 2);
+  return [{ first, last: middle }, { first: middle + 1, last }];
 }
 
 /** Own users are given up first: they fail where others may not reach our files. */

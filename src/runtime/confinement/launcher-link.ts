@@ -89,12 +89,13 @@ export async function startLauncher(options: LauncherLinkOptions): Promise<Launc
     }),
     eachLine(child.stderr, (line) => void words.push(line)),
   ]);
+  const writer = child.stdin.getWriter();
   const gone = Promise.all([child.status, heard]).then(([{ code }]) => {
     const last = words.at(-1) ?? `exit code ${code}`;
     ready.reject(new Error(last));
+    writer.close().catch(() => {});
     if (isReady) onEnd(last);
   });
-  const writer = child.stdin.getWriter();
   const encoder = new TextEncoder();
   const stop = async () => {
     const timer = setTimeout(() => kill(child), STOP_TIMEOUT_MS);
