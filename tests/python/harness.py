@@ -19,6 +19,7 @@ def main(folder, path, started):
     load(folder)
     from _orla import instance, preload
 
+    os.environ.clear()
     preload.load()
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.connect(path)

@@ -90,6 +90,7 @@ export class PythonInstance implements AsyncDisposable {
   readonly #ready = Promise.withResolvers<void>();
   readonly #reading: Promise<void>;
   #lastId = 0;
+  #paused: PromiseWithResolvers<void> | undefined;
 
   private constructor(
     input: InstanceInput,
@@ -131,6 +132,7 @@ export class PythonInstance implements AsyncDisposable {
     const listener = Deno.listen({ transport: "unix", path: `${directory}/socket` });
     const process = new Deno.Command(input.interpreter ?? "python3", {
       args: ["-I", "-B", harness, folder, `${directory}/socket`, `${directory}/started`],
+      cwd: directory,
       stdin: "null",
       stdout: "null",
       stderr: "piped",
@@ -220,6 +222,37 @@ export class PythonInstance implements AsyncDisposable {
     return await this.#eventually(() => this.logs.find((line) => line.text.includes(text)));
   }
 
+  /** Closes the supervisor's end. */
+  hangUp(): void {
+    this.#connection.close();
+  }
+
+  /** Reads nothing more until told to. */
+  pause(): void {
+    this.#paused = Promise.withResolvers<void>();
+  }
+
+  resume(): void {
+    this.#paused?.resolve();
+    this.#paused = undefined;
+  }
+
+  /** Resolves when the call with this id, or a later one, has been begun. */
+  async begun(id: number): Promise<void> {
+    while (this.started < id) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+
+  /** Resolves when the process has used no processor time for a tenth of a second. */
+  async cpuRests(): Promise<void> {
+    for (let before = -1;;) {
+      const stat = Deno.readTextFileSync(`/proc/${this.pid}/stat`).split(") ")[1]?.split(" ") ?? [];
+      const ticks = Number(stat[11]) + Number(stat[12]);
+      if (ticks === before) return;
+      before = ticks;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.outbox.close();
     try {
@@ -257,6 +290,7 @@ export class PythonInstance implements AsyncDisposable {
     try {
       for (;;) {
         const count = await this.#connection.read(buffer);
+        await this.#paused?.promise;
         if (count === null) break;
         frames.push(buffer.subarray(0, count));
         for (const watcher of this.#watchers) watcher();

@@ -1,15 +1,19 @@
 """The process as the function's code finds it."""
-import os
-import threading
 import concurrent.futures
 import contextvars
+import os
+import sys
+import threading
+
+from . import network
 
 
 def install(assignment):
-    os.environ.clear()
-    for name, value in (assignment.get("env") or {}).items():
-        os.environ[name] = value
+    os.environ.update(assignment.get("env") or {})
+    # The files that lie beside the code may be modules.
+    sys.path.append(os.getcwd())
     _follow_threads()
+    network.install(assignment.get("egress"))
 
 
 def _follow_threads():
@@ -19,7 +23,18 @@ def _follow_threads():
     def start_in_context(self):
         context = contextvars.copy_context()
         run = self.run
-        self.run = lambda: context.run(run)
+
+        def run_or_report():
+            try:
+                run()
+            except SystemExit:
+                pass
+            except BaseException:
+                # Here, and not where the thread ends, its call is known.
+                report = threading.ExceptHookArgs((*sys.exc_info(), self))
+                threading.excepthook(report)
+
+        self.run = lambda: context.run(run_or_report)
         start(self)
 
     threading.Thread.start = start_in_context

@@ -6,6 +6,8 @@ import traceback
 # A message longer than this helps nobody; three of them must fit a frame.
 MAX_TEXT = 16 * 1024
 
+_PLATFORM = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
 
 class InvalidInput(Exception):
     """The caller's input does not fit: its fault, not the function's."""
@@ -15,7 +17,7 @@ class Stacks:
     """Knows which frames are the author's."""
 
     def __init__(self):
-        # The instance's own folder, which files deployed with the code may lie in.
+        # The working directory, where files deployed with the code lie.
         self.folder = None
 
     def describe(self, error):
@@ -56,6 +58,8 @@ class Stacks:
 
     def _own(self, frame):
         name = frame.filename
+        if name.startswith(_PLATFORM):
+            return None
         if self.folder is not None and name.startswith(self.folder):
             frame.filename = os.path.relpath(name, self.folder)
             return frame

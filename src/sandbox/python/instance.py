@@ -16,7 +16,6 @@ from .conventions import Convention
 from .errors import Stacks
 from .extras import Extras
 from .host import Host
-from .loop import make_loop
 from .outbox import Outbox
 from .result import ResultSender, finish
 from .sdk import Sdk, names
@@ -26,6 +25,7 @@ from .workers import STACK_BYTES, Workers
 # As much as one wake-up can take off the socket: a full window of body chunks for a few calls.
 _READ_BYTES = 64 * 1024
 _SQL_JSON = (None, "json", "jsonb")
+_exit = os._exit
 
 
 def run(connection, started, options=None):
@@ -37,11 +37,17 @@ def run(connection, started, options=None):
     try:
         Instance(connection, started).serve()
     except BaseException as error:
-        # What breaks the loop itself is the function's doing, and its author's to read.
-        os.write(2, ("%s: %s\n" % (type(error).__name__, error)).encode("utf-8", "replace"))
+        _end(error)
+
+
+def _end(error=None):
+    """Nothing of the function's runs any more: no `atexit`, no finalisers, no waiting for threads."""
+    try:
+        if error is not None:
+            # What breaks the channel is the function's doing, and its author's to read.
+            os.write(2, ("%s: %s\n" % (type(error).__name__, error)).encode("utf-8", "replace"))
     finally:
-        # Nothing of the function's runs any more: no `atexit`, no finalisers, no waiting for threads.
-        os._exit(1)
+        _exit(1)
 
 
 class Instance:
@@ -70,12 +76,9 @@ class Instance:
         self._results = None
 
     def serve(self):
-        """Until the supervisor is gone."""
+        """Ends with the process, when the supervisor is gone."""
         while self._assignment is None:
-            chunk = self._connection.recv(_READ_BYTES)
-            if not chunk:
-                return
-            self._receive(chunk)
+            self._receive(self._connection.recv(_READ_BYTES))
         threading.stack_size(STACK_BYTES)
         threading.Thread(target=self._read, name="channel", daemon=True).start()
         self._import(self._assignment)
@@ -86,28 +89,28 @@ class Instance:
     def _read(self):
         """The channel's thread."""
         while True:
-            chunk = self._connection.recv(_READ_BYTES)
-            if not chunk:
-                os._exit(1)
-            with self._reading:
-                if self._loop is not None:
-                    self._loop.call_soon_threadsafe(self._take_over, chunk)
-                    return
-                self._receive(chunk)
+            try:
+                chunk = self._connection.recv(_READ_BYTES)
+                with self._reading:
+                    if self._loop is not None:
+                        self._loop.call_soon_threadsafe(self._take_over, chunk)
+                        return
+                    self._receive(chunk)
+            except BaseException as error:
+                _end(error)
 
     def _take_over(self, chunk):
         """On the loop: from here on it reads the channel."""
-        self._receive(chunk)
+        self._readable(chunk)
         self._loop.add_reader(self._connection, self._readable)
 
-    def _readable(self):
+    def _readable(self, chunk=None):
         try:
-            chunk = self._connection.recv(_READ_BYTES, socket.MSG_DONTWAIT)
+            self._receive(chunk or self._connection.recv(_READ_BYTES, socket.MSG_DONTWAIT))
         except BlockingIOError:
-            return
-        if not chunk:
-            os._exit(1)
-        self._receive(chunk)
+            pass
+        except BaseException as error:
+            _end(error)
 
     def _serve_on_loop(self):
         while True:
@@ -118,6 +121,8 @@ class Instance:
                 self._log_error("Uncaught exception", error)
 
     def _receive(self, chunk):
+        if not chunk:
+            _end()
         for kind, flags, call_id, payload in self._decoder.push(chunk):
             self._handle(kind, flags, call_id, payload)
 
@@ -149,7 +154,7 @@ class Instance:
 
     def _import(self, assignment):
         path = urllib.parse.unquote(urllib.parse.urlsplit(assignment["url"]).path)
-        self._stacks.folder = os.path.dirname(path) + os.sep
+        self._stacks.folder = os.getcwd() + os.sep
         logs.install(self._logger, module.name_of(path))
         self._watch_uncaught()
         try:
@@ -166,7 +171,8 @@ class Instance:
         self._outbox.put(frames.READY, 0, 0)
         with self._reading:
             if module.is_async(handler):
-                self._loop = make_loop()
+                self._loop = asyncio.SelectorEventLoop()
+                asyncio.set_event_loop(self._loop)
                 self._loop.set_exception_handler(self._loop_failed)
             self._gate.open()
 
@@ -233,6 +239,8 @@ class Instance:
 
     def _run_here(self, call):
         try:
+            if call.cancelled:
+                return
             result = self._handler(*self._convention.arguments(call))
             if inspect.isawaitable(result) or hasattr(result, "__aiter__"):
                 # A plain function that returns a coroutine: it gets a loop of its own.
@@ -241,7 +249,8 @@ class Instance:
                 finish(self._results.send(call, result))
         except BaseException as error:
             self._fail(call, error)
-        self._close(call)
+        finally:
+            self._close(call)
 
     async def _await(self, call, result):
         await self._results.send(call, await result if inspect.isawaitable(result) else result)

@@ -17,6 +17,28 @@ from .call import current, current_id
 MAX_LINE = 64 * 1024
 
 
+class _Line:
+    """What has been printed of a line; of one that does not end, the beginning."""
+
+    __slots__ = ("pieces", "length")
+
+    def __init__(self):
+        self.pieces = []
+        self.length = 0
+
+    def add(self, text):
+        if self.length < MAX_LINE:
+            self.pieces.append(text[:MAX_LINE])
+        self.length += len(text)
+
+    def take(self):
+        text = "".join(self.pieces)
+        length = self.length
+        self.pieces.clear()
+        self.length = 0
+        return text, length
+
+
 class Logger:
     def __init__(self, outbox):
         self._outbox = outbox
@@ -28,7 +50,8 @@ class Logger:
         """Lines are dropped, and counted, while more than this many bytes wait for the supervisor."""
         self._max_backlog = max_backlog_bytes
 
-    def write(self, level, text, call_id):
+    def write(self, level, text, call_id, length=0):
+        """`length` is that of the whole, where the text is only its beginning."""
         with self._lock:
             if self._outbox.backlog_bytes > self._max_backlog:
                 self._dropped += 1
@@ -37,11 +60,12 @@ class Logger:
         if dropped:
             message = "%d log lines were dropped: they came faster than they could be kept" % dropped
             self._send(frames.WARN, message, 0)
-        self._send(level, text, call_id)
+        self._send(level, text, call_id, length)
 
-    def _send(self, level, text, call_id):
-        if len(text) > MAX_LINE:
-            text = "%s… (%d characters)" % (text[:MAX_LINE], len(text))
+    def _send(self, level, text, call_id, length=0):
+        length = max(length, len(text))
+        if length > MAX_LINE:
+            text = "%s… (%d characters)" % (text[:MAX_LINE], length)
         self._outbox.put(frames.LOG, level, call_id, text.encode("utf-8", "backslashreplace"))
 
 
@@ -57,7 +81,7 @@ class Stream(io.TextIOBase):
         self._name = name
         self._lock = threading.Lock()
         # Outside any call.
-        self._partial = []
+        self._partial = _Line()
         self._bytes = None
 
     @property
@@ -78,41 +102,40 @@ class Stream(io.TextIOBase):
             raise TypeError("write() argument must be str, not %s" % type(text).__name__)
         if text:
             call = current.get()
+            ended = text[-1] == "\n"
             with self._lock:
-                partial = self._partial_of(call)
-                partial.append(text)
-                if text[-1] == "\n" or sum(map(len, partial)) > MAX_LINE:
-                    self._end_line(partial, call)
+                line = self._line_of(call)
+                if not ended:
+                    line.add(text)
+                    return len(text)
+                line.add(text[:-1])
+                whole, length = line.take()
+            self._logger.write(self._level, whole, 0 if call is None else call.id, length)
         return len(text)
 
     def flush(self):
         call = current.get()
         with self._lock:
-            partial = self._partial_of(call)
-            if partial:
-                self._end_line(partial, call)
+            line = self._line_of(call)
+            if line.length == 0:
+                return
+            text, length = line.take()
+        self._logger.write(self._level, text, 0 if call is None else call.id, length)
 
     def log(self, level, text):
         """A whole line at a level of its own."""
         self._logger.write(level, text, current_id())
 
-    def _partial_of(self, call):
+    def _line_of(self, call):
         if call is None:
             return self._partial
         lines = call.partial_lines
         if lines is None:
             lines = call.partial_lines = {}
-        partial = lines.get(self._level)
-        if partial is None:
-            partial = lines[self._level] = []
-        return partial
-
-    def _end_line(self, partial, call):
-        text = "".join(partial)
-        partial.clear()
-        if text[-1] == "\n":
-            text = text[:-1]
-        self._logger.write(self._level, text, 0 if call is None else call.id)
+        line = lines.get(self._level)
+        if line is None:
+            line = lines[self._level] = _Line()
+        return line
 
 
 class _Bytes(io.RawIOBase):

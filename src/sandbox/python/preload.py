@@ -1,10 +1,8 @@
 """
-What the zygote imports before its first fork. A child shares these pages with it and starts with them
-at once; what is not here it may not even be able to read.
+What the zygote imports before its first fork: a child shares these pages with it, and starts with them
+at once.
 """
 import importlib
-
-from . import tls
 
 # The libraries that functions commonly use. What this machine's Python was built without is left out.
 _MODULES = """
@@ -30,11 +28,7 @@ _MODULES = """
 _OURS = ("instance",)
 
 
-def load(more=()):
-    """
-    Imports everything, `more` too: names of modules the operator has configured. Returns those of
-    `more` that cannot be imported, with the reason.
-    """
+def load():
     for name in _MODULES:
         try:
             importlib.import_module(name)
@@ -42,14 +36,7 @@ def load(more=()):
             pass
     for name in _OURS:
         importlib.import_module("." + name, __package__)
-    failed = {}
-    for name in more:
-        try:
-            importlib.import_module(name)
-        except Exception as error:
-            failed[name] = "%s: %s" % (type(error).__name__, error)
     _warm_up()
-    return failed
 
 
 def _warm_up():
@@ -60,4 +47,3 @@ def _warm_up():
     datetime.datetime.strptime("2000-01-01", "%Y-%m-%d")
     "ö.example".encode("idna")
     mimetypes.init()
-    tls.read_authorities()
