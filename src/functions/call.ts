@@ -9,7 +9,23 @@ import type { Cancellation } from "./cancellation.ts";
 import type { FunctionVersion } from "./function.ts";
 
 /** What caused the call; kept in `system.edge_function_executions.trigger`. */
-export type Trigger = "http" | "sql" | "api";
+export type Trigger =
+  | "http"
+  | "sql"
+  | "api"
+  | "database"
+  | "schedule"
+  | "queue"
+  | "upload"
+  | "hook";
+
+/** The trigger behind a call, and which event of it. */
+export interface Cause {
+  /** `qualifiedName` of the trigger. */
+  readonly triggerName: string;
+  /** The same each time the event is tried: what functions recognise repetitions by. */
+  readonly eventId: string | null;
+}
 
 /** On whose behalf the call runs. */
 export interface Caller {
@@ -24,6 +40,9 @@ interface CallBase {
   readonly executionId: string;
   readonly trigger: Trigger;
   readonly caller: Caller;
+  readonly cause?: Cause;
+  /** Milliseconds the caller waits, where that is less than the function's TIMEOUT. */
+  readonly deadlineMs?: number;
   /** `performance.now()` when the call reached the platform. */
   readonly arrivedAt: number;
   /** Cancelled when the caller goes away. */

@@ -1,5 +1,5 @@
 /** The record of one call, as the runtime reports it and `observability/` keeps it. */
-import type { Trigger } from "./call.ts";
+import type { Cause, Trigger } from "./call.ts";
 
 export type ExecutionStatus = "running" | "succeeded" | "failed" | "timeout" | "cancelled";
 
@@ -10,6 +10,7 @@ export interface ExecutionStart {
   readonly version: number;
   readonly trigger: Trigger;
   readonly role: string | null;
+  readonly cause: Cause | null;
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
 }

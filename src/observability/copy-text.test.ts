@@ -10,6 +10,7 @@ const start: ExecutionStart = {
   version: 3,
   trigger: "http",
   role: null,
+  cause: null,
   startedAt: Date.UTC(2026, 1, 28, 12),
 };
 
@@ -17,10 +18,10 @@ Deno.test("an execution is one line of COPY text", () => {
   assert.equal(
     executionRow(start, null, suffix),
     "2026-02-28T12:00:00.000Z\tshop/pay\t0190a0b0-0000-7000-8000-000000000000\t3\trunning\thttp" +
-      "\t\\N\t\\N\t\\N\t\\N\t\\N\t\\N\t\\N\t\\N\t\\N\teu\\twest\tn1\n",
+      "\t\\N\t\\N\t\\N\t\\N\t\\N\t\\N\t\\N\t\\N\t\\N\t\\N\t\\N\teu\\twest\tn1\n",
   );
   assert.equal(
-    executionRow({ ...start, role: "a\\b" }, {
+    executionRow({ ...start, role: "a\\b", cause: { triggerName: "t", eventId: "7" } }, {
       status: "failed",
       executionTimeMs: 1.25,
       coldStartTimeMs: 4,
@@ -31,7 +32,7 @@ Deno.test("an execution is one line of COPY text", () => {
       cpuMs: 0.12345,
     }, suffix),
     "2026-02-28T12:00:00.000Z\tshop/pay\t0190a0b0-0000-7000-8000-000000000000\t3\tfailed\thttp" +
-      "\t1.25\tt\t4\tfunction_error\tone\\ntwo\uFFFD\t500\t12.5\t0.123\ta\\\\b\teu\\twest\tn1\n",
+      "\t1.25\tt\t4\tfunction_error\tone\\ntwo\uFFFD\t500\t12.5\t0.123\ta\\\\b\tt\t7\teu\\twest\tn1\n",
   );
 });
 

@@ -5,6 +5,7 @@
  * One row is one string made by concatenation: at 30,000 rows a second that is what the garbage
  * collector forgives.
  */
+import type { Cause } from "../functions/call.ts";
 import type { ExecutionEnd, ExecutionStart, LogEntry } from "../functions/execution.ts";
 
 /** What is kept of one log message or error message. */
@@ -18,7 +19,7 @@ export interface Origin {
 
 export const EXECUTION_COLUMNS = '"timestamp", function_id, execution_id, version, status, ' +
   "trigger, execution_time_ms, cold_start, cold_start_time_ms, error_code, error_message, " +
-  "http_status, memory_used_mb, cpu_ms, role, region, node_id";
+  "http_status, memory_used_mb, cpu_ms, role, trigger_name, event_id, region, node_id";
 
 export const LOG_COLUMNS =
   '"timestamp", function_id, execution_id, version, level, message, truncated, region, node_id';
@@ -36,7 +37,8 @@ export function executionRow(
 ): string {
   const head = time(start.startedAt) + "\t" + text(start.functionId) + "\t" + start.executionId +
     "\t" + start.version;
-  const role = (start.role === null ? "\t\\N" : "\t" + text(start.role)) + suffix;
+  const role = (start.role === null ? "\t\\N" : "\t" + text(start.role)) +
+    (start.cause === null ? "\t\\N\t\\N" : causeText(start.cause)) + suffix;
   if (end === null) {
     return head + "\trunning\t" + start.trigger + "\t\\N\t\\N\t\\N\t\\N\t\\N\t\\N\t\\N\t\\N" + role;
   }
@@ -84,4 +86,8 @@ const escapes: Readonly<Record<string, string>> = {
 
 function text(value: string): string {
   return special.test(value) ? value.replace(allSpecial, (char) => escapes[char] ?? char) : value;
+}
+
+function causeText({ triggerName, eventId }: Cause): string {
+  return "\t" + text(triggerName) + (eventId === null ? "\t\\N" : "\t" + text(eventId));
 }

@@ -19,7 +19,12 @@ Deno.test("records of executions", async (t) => {
     });
 
   await test("a finished call is one row with everything that is known", async ({ writer, admin }) => {
-    const call = start({ functionId: "shop/päy\t1", role: "ann", trigger: "sql" });
+    const call = start({
+      functionId: "shop/päy\t1",
+      role: "ann",
+      trigger: "queue",
+      cause: { triggerName: "shop/t", eventId: "7" },
+    });
     writer.finished(
       call,
       end({
@@ -39,7 +44,7 @@ Deno.test("records of executions", async (t) => {
       execution_id: call.executionId,
       version: 1,
       status: "failed",
-      trigger: "sql",
+      trigger: "queue",
       execution_time_ms: 1.5,
       cold_start: true,
       cold_start_time_ms: 4.25,
@@ -49,6 +54,8 @@ Deno.test("records of executions", async (t) => {
       memory_used_mb: 12.5,
       cpu_ms: 0.25,
       role: "ann",
+      trigger_name: "shop/t",
+      event_id: "7",
       tenant_id: null,
       region: "eu-west",
       node_id: "node-1",

@@ -8,6 +8,7 @@ const start: ExecutionStart = {
   version: 1,
   trigger: "http",
   role: null,
+  cause: null,
   startedAt: 0,
 };
 const end: ExecutionEnd = {

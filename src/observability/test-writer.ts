@@ -16,6 +16,7 @@ export function start(overrides: Partial<ExecutionStart> = {}): ExecutionStart {
     version: 1,
     trigger: "http",
     role: null,
+    cause: null,
     startedAt: Date.now(),
     ...overrides,
   };

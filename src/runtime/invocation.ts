@@ -44,6 +44,7 @@ export class Invocation implements HasDeadline<Invocation> {
   queuedAt = 0;
   readonly #context: InvocationContext;
   readonly #record: ExecutionStart;
+  readonly #timeoutMs: number;
   #state: State = "waiting";
   #resolve!: (reply: Reply) => void;
   #reject!: (error: OrlaError) => void;
@@ -58,7 +59,8 @@ export class Invocation implements HasDeadline<Invocation> {
     this.version = version;
     this.call = call;
     this.#context = context;
-    this.deadlineAt = call.arrivedAt + version.options.timeoutMs;
+    this.#timeoutMs = Math.min(version.options.timeoutMs, call.deadlineMs ?? Infinity);
+    this.deadlineAt = call.arrivedAt + this.#timeoutMs;
     this.reply = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -69,6 +71,7 @@ export class Invocation implements HasDeadline<Invocation> {
       version: version.version,
       trigger: call.trigger,
       role: call.caller.role,
+      cause: call.cause ?? null,
       startedAt: Date.now() - (context.clock.now() - call.arrivedAt),
     };
     context.sink.started(this.#record);
@@ -158,7 +161,7 @@ export class Invocation implements HasDeadline<Invocation> {
 
   expire(): void {
     if (this.#reader?.outlivesDeadline) return;
-    const limit = formatSeconds(this.version.options.timeoutMs);
+    const limit = formatSeconds(this.#timeoutMs);
     this.#end(new OrlaError("timeout", `Execution timeout (${limit})`), "timeout");
   }
 

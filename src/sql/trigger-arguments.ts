@@ -19,18 +19,21 @@ function parseArgument(cursor: Cursor): TriggerArgument {
   const { start } = cursor.token;
   const { word } = cursor;
   if (word === "new" || word === "old") return parseRow(cursor, word, start);
+  const literal = (value: string | number | boolean | null): TriggerArgument => {
+    const span = { start, end: cursor.previousEnd };
+    return { kind: "literal", value, text: cursor.text.slice(span.start, span.end), span };
+  };
   if (word === "true" || word === "false" || word === "null") {
     cursor.advance();
-    return literal(cursor, start);
+    return literal(word === "null" ? null : word === "true");
   }
-  if (cursor.isString) {
-    cursor.string("a literal");
-    return literal(cursor, start);
-  }
-  if (cursor.isSymbol("-")) cursor.advance();
+  if (cursor.isString) return literal(cursor.string("a literal").value);
+  const sign = cursor.acceptSymbol("-") ? -1 : 1;
   if (cursor.token.kind !== "number") throw cursor.expected(EXPECTED);
-  cursor.advance();
-  return literal(cursor, start);
+  const number = cursor.advance();
+  const value = Number(cursor.text.slice(number.start, number.end).replaceAll("_", ""));
+  if (!Number.isFinite(value)) throw cursor.error("this number is not one", number.start);
+  return literal(sign * value);
 }
 
 function parseRow(cursor: Cursor, row: "new" | "old", start: number): TriggerArgument {
@@ -42,9 +45,4 @@ function parseRow(cursor: Cursor, row: "new" | "old", start: number): TriggerArg
   }
   const { name } = cursor.identifier('a column or "*"');
   return { kind: "column", row, column: name, span: at() };
-}
-
-function literal(cursor: Cursor, start: number): TriggerArgument {
-  const span = { start, end: cursor.previousEnd };
-  return { kind: "literal", text: cursor.text.slice(span.start, span.end), span };
 }

@@ -54,7 +54,13 @@ export type TriggerArgument =
     readonly column: string;
     readonly span: Span;
   }
-  | { readonly kind: "literal"; readonly text: string; readonly span: Span };
+  | {
+    readonly kind: "literal";
+    readonly value: string | number | boolean | null;
+    /** As it was written. */
+    readonly text: string;
+    readonly span: Span;
+  };
 
 export interface PlacedText {
   readonly text: string;

@@ -40,11 +40,19 @@ export function arbitraryTriggerStatement(
   const argument: fc.Arbitrary<TriggerArgument> = fc.oneof(
     fc.record({ kind: fc.constant("row" as const), row, span }),
     fc.record({ kind: fc.constant("column" as const), row, column: identifier, span }),
-    fc.record({
-      kind: fc.constant("literal" as const),
-      text: fc.constantFrom("1", "-2.5", "'it''s'", "true", "NULL", "$$a)$$"),
-      span,
-    }),
+    fc.constantFrom<readonly [string, string | number | boolean | null]>(
+      ["1", 1],
+      ["-2.5", -2.5],
+      ["'it''s'", "it's"],
+      ["true", true],
+      ["NULL", null],
+      ["$$a)$$", "a)"],
+    ).map(([text, value]) => ({
+      kind: "literal" as const,
+      value,
+      text,
+      span: { start: 0, end: 0 },
+    })),
   );
   const condition: fc.Arbitrary<PlacedText> = fc.record({
     text: fc.constantFrom("NEW.a > (1)", "NEW.b = ')'", " true "),

@@ -8,6 +8,7 @@
  */
 import { z } from "zod";
 import { OrlaError, toOrlaError } from "../base/errors.ts";
+import type { Cause } from "../functions/call.ts";
 import {
   OID_TEXT,
   writeCommandComplete,
@@ -21,6 +22,8 @@ import { MessageWriter } from "../pgwire/writer.ts";
 export interface CallbackRequest {
   readonly versionId: string;
   readonly role: string;
+  /** Set when a trigger on a table calls. */
+  readonly trigger: { readonly cause: Cause; readonly deadlineMs: number | null } | null;
   /** The whole version, sent when this node did not know its id. */
   readonly definition: unknown;
   /** JSON text: an array with a value per declared parameter, or the payload. */
@@ -33,7 +36,18 @@ export type CallbackAnswer =
   | { readonly state: "unknown_version"; readonly body: null }
   | { readonly state: "error"; readonly body: string };
 
-const header = z.object({ v: z.string(), role: z.string(), def: z.unknown().optional() });
+const trigger = z.object({
+  trigger: z.string(),
+  eventId: z.string().nullish(),
+  deadlineMs: z.number().positive().nullish(),
+});
+
+const header = z.object({
+  v: z.string(),
+  role: z.string(),
+  extra: trigger.optional(),
+  def: z.unknown().optional(),
+});
 
 /** Throws `invalid_request`. */
 export function parseCallbackRequest(query: string): CallbackRequest {
@@ -47,8 +61,17 @@ export function parseCallbackRequest(query: string): CallbackRequest {
   }
   const parsed = header.safeParse(line);
   if (!parsed.success) throw notACall(parsed.error);
-  const { v, role, def } = parsed.data;
-  return { versionId: v, role, definition: def, input: query.slice(lineEnd + 1) };
+  const { v, role, extra, def } = parsed.data;
+  return {
+    versionId: v,
+    role,
+    trigger: extra === undefined ? null : {
+      cause: { triggerName: extra.trigger, eventId: extra.eventId ?? null },
+      deadlineMs: extra.deadlineMs ?? null,
+    },
+    definition: def,
+    input: query.slice(lineEnd + 1),
+  };
 }
 
 export function errorAnswer(thrown: unknown): CallbackAnswer {

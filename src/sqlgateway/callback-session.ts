@@ -7,7 +7,7 @@
 import { randomBytes } from "node:crypto";
 import { OrlaError } from "../base/errors.ts";
 import { uuidV7 } from "../base/uuid.ts";
-import type { Invoker } from "../functions/call.ts";
+import type { Invoker, PayloadCall } from "../functions/call.ts";
 import { Cancellation } from "../functions/cancellation.ts";
 import type { FunctionVersion } from "../functions/function.ts";
 import { requireEnabled } from "../functions/switched-off.ts";
@@ -228,7 +228,7 @@ export class CallbackSession {
       const { output } = await invoker.invoke(version, {
         kind: "payload",
         executionId: uuidV7(),
-        trigger: "sql",
+        ...causeOf(request),
         caller: { role: request.role, service: false },
         arrivedAt,
         cancellation,
@@ -255,6 +255,14 @@ export class CallbackSession {
       if (!isClosedError(thrown)) throw thrown;
     }
   }
+}
+
+function causeOf(
+  { trigger }: CallbackRequest,
+): Pick<PayloadCall, "trigger" | "cause" | "deadlineMs"> {
+  if (trigger === null) return { trigger: "sql" };
+  const { cause, deadlineMs } = trigger;
+  return { trigger: "database", cause, ...(deadlineMs === null ? {} : { deadlineMs }) };
 }
 
 function callerGone(): OrlaError {

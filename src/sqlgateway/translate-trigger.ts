@@ -18,7 +18,7 @@ import { characterPosition } from "./rewrite.ts";
 const objectName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 
 /** Those that this release carries out. */
-const supported: ReadonlySet<TriggerKind> = new Set<TriggerKind>([]);
+const supported: ReadonlySet<TriggerKind> = new Set<TriggerKind>(["database"]);
 
 export function createTriggerRequest(text: string, statement: CreateTrigger): unknown {
   const { source, name } = statement;
@@ -101,16 +101,29 @@ function argumentOf(argument: TriggerArgument): unknown {
     case "column":
       return { kind: "column", row: argument.row, column: argument.column };
     case "literal":
-      return { kind: "literal", text: argument.text };
+      return { kind: "literal", value: argument.value };
   }
 }
 
 /** What would be accepted and then mean nothing. */
 function checkCombination(
-  { source, options: written, span }: CreateTrigger,
+  { source, options: written, arguments: args, span }: CreateTrigger,
   options: Readonly<Record<string, unknown>>,
 ): void {
   if (source.kind !== "database") return;
+  if (source.forEach === "statement" && source.timing === "after" && source.events.length > 1) {
+    throw new OrlaError("not_supported", "FOR EACH STATEMENT takes one operation", {
+      position: source.events[1]?.span.start ?? span.start,
+      hint: "Make one trigger for each of INSERT, UPDATE and DELETE.",
+    });
+  }
+  const row = args?.find(({ kind }) => kind !== "literal");
+  if (source.forEach === "statement" && row !== undefined) {
+    throw new OrlaError("invalid_option", "a statement has no NEW and OLD", {
+      position: row.span.start,
+      hint: "Without arguments the function gets the event with its rows. Or say FOR EACH ROW.",
+    });
+  }
   const placeOfOption = (name: string) =>
     written.find((option) => option.name === name)?.nameSpan.start ?? span.start;
   const isSync = source.timing !== "after" || options["sync"] === true;

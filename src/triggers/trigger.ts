@@ -34,7 +34,10 @@ const event = z.object({
 const argument = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("row"), row: z.enum(["new", "old"]) }),
   z.object({ kind: z.literal("column"), row: z.enum(["new", "old"]), column: z.string() }),
-  z.object({ kind: z.literal("literal"), text: z.string() }),
+  z.object({
+    kind: z.literal("literal"),
+    value: z.union([z.string(), z.number(), z.boolean(), z.null()]),
+  }),
 ]);
 
 export const triggerSchema = z.discriminatedUnion("kind", [

@@ -74,12 +74,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_
 #variable_conflict use_variable
 DECLARE
   stack text;
-  wrapper oid;
-  version_id bigint;
-  header text;
-  input text;
-  state text;
-  body text;
+  f edge.functions;
 BEGIN
   GET DIAGNOSTICS stack = PG_CONTEXT;
   -- The words around the names depend on the server's language; the first frame, ours, shows them.
@@ -88,14 +83,24 @@ BEGIN
     RAISE EXCEPTION 'edge.call is not for direct use' USING ERRCODE = '42501',
       HINT = 'Call the edge function by its name.';
   END IF;
-  SELECT f.wrapper, f.current_version_id INTO wrapper, version_id
-    FROM edge.functions f WHERE f.function_id = function_id;
-  IF wrapper IS NULL THEN
+  SELECT * INTO f FROM edge.functions e WHERE e.function_id = function_id;
+  IF f.wrapper IS NULL THEN
     RAISE EXCEPTION 'there is no edge function with id %', function_id USING ERRCODE = '42883';
-  ELSIF NOT has_function_privilege(caller, wrapper, 'EXECUTE') THEN
-    RAISE EXCEPTION 'permission denied for function %', wrapper::regproc USING ERRCODE = '42501';
+  ELSIF NOT has_function_privilege(caller, f.wrapper, 'EXECUTE') THEN
+    RAISE EXCEPTION 'permission denied for function %', f.wrapper::regproc USING ERRCODE = '42501';
   END IF;
+  RETURN edge.exchange(f, caller, NULL, arguments);
+END $$;
 
+-- One call over the session's connection to a node. `extra` goes into the header: the trigger, a deadline.
+CREATE FUNCTION edge.exchange(f edge.functions, caller name, extra jsonb, arguments jsonb) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  header text;
+  input text;
+  state text;
+  body text;
+BEGIN
   -- The connection of an earlier call may be gone since, or, after a cancelled call, still in use.
   IF 'orla' = ANY (edge_dblink.dblink_get_connections()) THEN
     IF edge_dblink.dblink_is_busy('orla') = 1 OR edge_dblink.dblink_error_message('orla') <> 'OK' THEN
@@ -106,7 +111,8 @@ BEGIN
     PERFORM edge.connect();
   END IF;
 
-  header := '{"v":"' || version_id || '","role":' || to_json(caller);
+  header := '{"v":"' || f.current_version_id || '","role":' || to_json(caller)
+    || coalesce(',"extra":' || extra::text, '');
   input := E'}\n' || coalesce(arguments::text, 'null');
   BEGIN
     IF edge_dblink.dblink_send_query('orla', header || input) <> 1 THEN
@@ -118,7 +124,7 @@ BEGIN
     PERFORM FROM edge_dblink.dblink_get_result('orla') AS r(state text, body text);
     IF state = 'unknown_version' THEN
       PERFORM edge_dblink.dblink_send_query('orla',
-        header || ',"def":' || edge.definition(version_id)::text || input);
+        header || ',"def":' || edge.definition(f.current_version_id)::text || input);
       SELECT r.state, r.body INTO state, body
         FROM edge_dblink.dblink_get_result('orla') AS r(state text, body text);
       PERFORM FROM edge_dblink.dblink_get_result('orla') AS r(state text, body text);
@@ -133,7 +139,7 @@ BEGIN
       IF SQLSTATE NOT LIKE '08%' THEN
         RAISE;
       END IF;
-      RAISE EXCEPTION 'Orla went away during the call of %', wrapper::regproc USING ERRCODE = '08006',
+      RAISE EXCEPTION 'Orla went away during the call of %', f.wrapper::regproc USING ERRCODE = '08006',
         DETAIL = SQLERRM, HINT = 'The function may or may not have done its work.';
   END;
 

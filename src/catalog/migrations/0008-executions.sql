@@ -24,6 +24,9 @@ CREATE TABLE system.edge_function_executions (
   -- The call's share of the processor time of the process that ran it.
   cpu_ms real,
   role text,
+  -- The trigger behind the call, and which event of it.
+  trigger_name text,
+  event_id text,
   tenant_id text,
   region text NOT NULL,
   node_id text NOT NULL

@@ -113,7 +113,12 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         SELECT string_agg(quote_ident(c), ', ' ORDER BY m)
         FROM jsonb_array_elements_text(e -> 'columns') WITH ORDINALITY k(c, m)), ''), ' OR ' ORDER BY n)
       FROM jsonb_array_elements(t.spec -> 'events') WITH ORDINALITY u(e, n)),
-    'ON', t.spec ->> 'table', 'FOR EACH', upper(t.spec ->> 'forEach'),
+    'ON', t.spec ->> 'table',
+    -- What a statement did is in its transition tables.
+    CASE WHEN t.spec ->> 'forEach' = 'statement' AND t.spec ->> 'timing' = 'after' THEN concat_ws(' ',
+      'REFERENCING', CASE WHEN t.spec #>> '{events,0,operation}' <> 'delete' THEN 'NEW TABLE AS edge_new' END,
+      CASE WHEN t.spec #>> '{events,0,operation}' <> 'insert' THEN 'OLD TABLE AS edge_old' END) END,
+    'FOR EACH', upper(t.spec ->> 'forEach'),
     'WHEN (' || (t.spec ->> 'when') || ')',
     format('EXECUTE FUNCTION edge.fire_%s(%L)', CASE
       WHEN t.spec ->> 'timing' <> 'after' THEN 'row'

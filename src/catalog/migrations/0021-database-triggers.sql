@@ -1,0 +1,272 @@
+-- What fires on tables. A Postgres trigger made by edge.database_trigger_statements (0020) executes one of
+-- three functions here, with the trigger's id as its argument:
+--
+--   edge.fire_row     BEFORE, INSTEAD OF: calls the function, which may refuse or rewrite the row
+--   edge.fire_after   AFTER with SYNC = true: calls the function, which may refuse the statement
+--   edge.fire_later   AFTER: records the event, in the writer's transaction, for the queue
+--
+-- They run with the rights of whoever writes, so that CURRENT_USER is the role really in force, and pass
+-- what happened to functions with the platform's rights. Those believe them only when called from here,
+-- as edge.call believes edge.invoke (0005); and a trigger is believed to be ours only when it is the very
+-- pg_trigger row that the registry knows: anybody may write EXECUTE FUNCTION edge.fire_row('17').
+
+-- The registry's row for a Postgres trigger that fires, if it is the one registered, or that one's copy
+-- on a partition.
+CREATE FUNCTION edge.firing_trigger(id bigint, relation oid, trigger_name name) RETURNS edge.triggers
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  t edge.triggers;
+  genuine boolean;
+BEGIN
+  SELECT * INTO t FROM edge.triggers e WHERE e.trigger_id = id;
+  WITH RECURSIVE line AS (
+    SELECT g.oid, g.tgparentid FROM pg_trigger g
+      WHERE g.tgrelid = relation AND g.tgname = trigger_name
+    UNION ALL
+    SELECT g.oid, g.tgparentid FROM line l JOIN pg_trigger g ON g.oid = l.tgparentid
+  )
+  SELECT true INTO genuine FROM line l WHERE l.oid = t.pg_trigger;
+  IF genuine IS NOT TRUE THEN
+    RAISE EXCEPTION 'trigger % is not an edge trigger', quote_ident(trigger_name) USING ERRCODE = '55000',
+      HINT = 'Its edge trigger was dropped, or it was made by hand. Drop it, and use CREATE TRIGGER … EXECUTE EDGE FUNCTION.';
+  END IF;
+  RETURN t;
+END $$;
+
+-- What the function is called with: the arguments as written, or the event.
+CREATE FUNCTION edge.trigger_arguments(
+  t edge.triggers, operation text, relation regclass, new_row jsonb, old_row jsonb
+) RETURNS jsonb LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN t.arguments IS NULL OR t.arguments = '[]' THEN jsonb_build_object(
+      'trigger', t.name, 'operation', operation, 'table', relation::text, 'new', new_row, 'old', old_row)
+    ELSE (
+      SELECT jsonb_agg(CASE a ->> 'kind'
+        WHEN 'row' THEN CASE a ->> 'row' WHEN 'new' THEN new_row ELSE old_row END
+        WHEN 'column' THEN (CASE a ->> 'row' WHEN 'new' THEN new_row ELSE old_row END) -> (a ->> 'column')
+        ELSE a -> 'value' END ORDER BY n)
+      FROM jsonb_array_elements(t.arguments) WITH ORDINALITY u(a, n)) END
+$$;
+
+-- Whether an argument list fits what the function declares: with parameters an array of that many values,
+-- without any one payload.
+CREATE FUNCTION edge.fit_arguments(t edge.triggers, parameters jsonb, given jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE
+    WHEN parameters IS NULL AND jsonb_typeof(given) = 'array' THEN given -> 0
+    WHEN parameters IS NULL THEN given
+    WHEN jsonb_typeof(given) = 'array' THEN given
+    WHEN jsonb_array_length(parameters) = 0 THEN '[]'
+    ELSE jsonb_build_array(given) END
+$$;
+
+-- With the platform's rights: calls the trigger's function for the writer. The result as the function gave it.
+CREATE FUNCTION edge.call_trigger(
+  id bigint, relation oid, trigger_name name, operation text, new_row jsonb, old_row jsonb, caller name
+) RETURNS jsonb LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  stack text;
+  above text;
+  t edge.triggers;
+  f edge.functions;
+  v edge.versions;
+  extra jsonb;
+BEGIN
+  GET DIAGNOSTICS stack = PG_CONTEXT;
+  above := split_part(stack, E'\n', 2);
+  IF NOT (starts_with(above, split_part(stack, 'edge.call_trigger(', 1) || 'edge.fire_row()')
+    OR starts_with(above, split_part(stack, 'edge.call_trigger(', 1) || 'edge.fire_after()')) THEN
+    RAISE EXCEPTION 'edge.call_trigger is not for direct use' USING ERRCODE = '42501';
+  END IF;
+  t := edge.firing_trigger(id, relation, trigger_name);
+  SELECT * INTO f FROM edge.functions e WHERE e.function_id = t.function_id;
+  SELECT * INTO v FROM edge.versions e WHERE e.version_id = f.current_version_id;
+  extra := jsonb_build_object('trigger', t.name, 'kind', 'database',
+    'deadlineMs', t.options -> 'deadlineMs');
+  BEGIN
+    RETURN jsonb_build_object('result', edge.exchange(f, caller, extra,
+      edge.fit_arguments(t, v.parameters,
+        edge.trigger_arguments(t, operation, relation::regclass, new_row, old_row))),
+      'function', f.wrapper::regproc::text);
+  EXCEPTION
+    WHEN query_canceled THEN RAISE;
+    WHEN OTHERS THEN
+      IF t.options ->> 'onError' = 'allow' THEN
+        RAISE WARNING 'trigger % let a row through: %', quote_ident(trigger_name), SQLERRM;
+        RETURN '{"result": true}';
+      ELSIF SQLSTATE = '38000' THEN
+        -- What the function threw is why the row is refused.
+        RAISE EXCEPTION USING ERRCODE = '23514', MESSAGE = SQLERRM,
+          TABLE = (SELECT c.relname FROM pg_class c WHERE c.oid = relation),
+          SCHEMA = (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation),
+          CONSTRAINT = trigger_name;
+      END IF;
+      RAISE;
+  END;
+END $$;
+
+-- What a result means to a row: whether it is refused, and which columns it gets.
+CREATE FUNCTION edge.row_changes(
+  answer jsonb, current_row jsonb, trigger_name name, relation regclass, may_change boolean
+) RETURNS jsonb LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  result jsonb := answer -> 'result';
+  unknown text;
+BEGIN
+  CASE coalesce(jsonb_typeof(result), 'null')
+    WHEN 'null' THEN RETURN NULL;
+    WHEN 'boolean' THEN
+      IF result = 'true' THEN RETURN NULL; END IF;
+      RAISE EXCEPTION 'new row for relation "%" was refused by trigger "%"', relation, trigger_name
+        USING ERRCODE = '23514', CONSTRAINT = trigger_name,
+          HINT = format('Edge function %s returned false.', answer ->> 'function');
+    WHEN 'object' THEN
+      IF NOT may_change THEN
+        RAISE EXCEPTION 'edge function % returned an object, but there is no row to change',
+          answer ->> 'function' USING ERRCODE = '22023', HINT = 'Return true, false or nothing.';
+      END IF;
+      SELECT string_agg(quote_ident(k), ', ') INTO unknown FROM jsonb_object_keys(result) k
+        WHERE NOT current_row ? k;
+      IF unknown IS NOT NULL THEN
+        RAISE EXCEPTION 'edge function % returned columns that "%" does not have: %',
+          answer ->> 'function', relation, unknown
+          USING ERRCODE = '42703', HINT = 'Return true, false, nothing, or an object of the columns to set.';
+      END IF;
+      RETURN result;
+    ELSE
+      RAISE EXCEPTION 'edge function % returned a % to trigger "%"', answer ->> 'function',
+        jsonb_typeof(result), trigger_name
+        USING ERRCODE = '22023', HINT = 'Return true, false, nothing, or an object of the columns to set.';
+  END CASE;
+END $$;
+
+CREATE FUNCTION edge.fire_row() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  answer jsonb;
+  changes jsonb;
+BEGIN
+  IF TG_LEVEL = 'STATEMENT' THEN
+    answer := edge.call_trigger(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, lower(TG_OP), NULL, NULL, CURRENT_USER);
+    PERFORM edge.row_changes(answer, NULL, TG_NAME, TG_RELID::regclass, false);
+    RETURN NULL;
+  ELSIF TG_OP = 'DELETE' THEN
+    answer := edge.call_trigger(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, 'delete', NULL, to_jsonb(OLD), CURRENT_USER);
+    PERFORM edge.row_changes(answer, NULL, TG_NAME, TG_RELID::regclass, false);
+    RETURN OLD;
+  END IF;
+  answer := edge.call_trigger(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, lower(TG_OP), to_jsonb(NEW),
+    CASE TG_OP WHEN 'UPDATE' THEN to_jsonb(OLD) END, CURRENT_USER);
+  changes := edge.row_changes(answer, to_jsonb(NEW), TG_NAME, TG_RELID::regclass, true);
+  IF changes IS NOT NULL THEN
+    NEW := jsonb_populate_record(NEW, changes);
+  END IF;
+  RETURN NEW;
+END $$;
+
+CREATE FUNCTION edge.fire_after() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  answer jsonb;
+  new_rows jsonb;
+  old_rows jsonb;
+BEGIN
+  IF TG_LEVEL = 'ROW' THEN
+    new_rows := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END;
+    old_rows := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END;
+  ELSE
+    IF TG_OP <> 'DELETE' THEN
+      SELECT coalesce(jsonb_agg(to_jsonb(n)), '[]') INTO new_rows FROM edge_new n;
+    END IF;
+    IF TG_OP <> 'INSERT' THEN
+      SELECT coalesce(jsonb_agg(to_jsonb(o)), '[]') INTO old_rows FROM edge_old o;
+    END IF;
+  END IF;
+  answer := edge.call_trigger(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, lower(TG_OP), new_rows, old_rows, CURRENT_USER);
+  IF answer -> 'result' = 'false' THEN
+    PERFORM edge.row_changes(answer, NULL, TG_NAME, TG_RELID::regclass, false);
+  END IF;
+  RETURN NULL;
+END $$;
+
+-- The outbox: what happened, committed or rolled back with what made it happen. A node moves events into
+-- the queue, batch by batch, in the order they were recorded.
+CREATE TABLE edge.events (
+  event_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  -- No foreign key: a check per row is too dear; events of dropped triggers are thrown away.
+  trigger_id bigint NOT NULL,
+  operation text NOT NULL,
+  relation text NOT NULL,
+  new_row jsonb,
+  old_row jsonb,
+  role name NOT NULL,
+  xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+CREATE FUNCTION edge.record_event(
+  id bigint, relation oid, trigger_name name, operation text, new_row jsonb, old_row jsonb, caller name
+) RETURNS void LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  stack text;
+  t edge.triggers;
+BEGIN
+  GET DIAGNOSTICS stack = PG_CONTEXT;
+  IF NOT starts_with(split_part(stack, E'\n', 2),
+      split_part(stack, 'edge.record_event(', 1) || 'edge.fire_later()') THEN
+    RAISE EXCEPTION 'edge.record_event is not for direct use' USING ERRCODE = '42501';
+  END IF;
+  t := edge.firing_trigger(id, relation, trigger_name);
+  INSERT INTO edge.events (trigger_id, operation, relation, new_row, old_row, role)
+    VALUES (t.trigger_id, operation, relation::regclass::text, new_row, old_row, caller);
+END $$;
+
+CREATE FUNCTION edge.fire_later() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  -- Rows of a statement that one event holds.
+  size constant integer := 1000;
+  part jsonb;
+BEGIN
+  IF TG_LEVEL = 'ROW' THEN
+    PERFORM edge.record_event(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, lower(TG_OP),
+      CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END,
+      CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END, CURRENT_USER);
+  ELSIF TG_OP = 'INSERT' THEN
+    FOR part IN SELECT jsonb_agg(r) FROM (
+      SELECT to_jsonb(n) AS r, row_number() OVER () - 1 AS i FROM edge_new n) u GROUP BY i / size ORDER BY i / size
+    LOOP
+      PERFORM edge.record_event(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, 'insert', part, NULL, CURRENT_USER);
+    END LOOP;
+  ELSIF TG_OP = 'DELETE' THEN
+    FOR part IN SELECT jsonb_agg(r) FROM (
+      SELECT to_jsonb(o) AS r, row_number() OVER () - 1 AS i FROM edge_old o) u GROUP BY i / size ORDER BY i / size
+    LOOP
+      PERFORM edge.record_event(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, 'delete', NULL, part, CURRENT_USER);
+    END LOOP;
+  ELSE
+    -- Postgres fills both tables in the order of the updates, so that rows pair by their places.
+    FOR part IN SELECT jsonb_build_object('new', jsonb_agg(n.r ORDER BY n.i), 'old', jsonb_agg(o.r ORDER BY o.i)) FROM (
+        SELECT to_jsonb(n) AS r, row_number() OVER () - 1 AS i FROM edge_new n) n
+      JOIN (SELECT to_jsonb(o) AS r, row_number() OVER () - 1 AS i FROM edge_old o) o USING (i)
+      GROUP BY i / size ORDER BY i / size
+    LOOP
+      PERFORM edge.record_event(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, 'update', part -> 'new', part -> 'old', CURRENT_USER);
+    END LOOP;
+  END IF;
+  RETURN NULL;
+END $$;
+
+-- One wake-up per statement that recorded something; Postgres drops repetitions within a transaction.
+CREATE FUNCTION edge.announce_events() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM pg_notify('orla_events', '');
+  RETURN NULL;
+END $$;
+CREATE TRIGGER announce AFTER INSERT ON edge.events
+  FOR EACH STATEMENT EXECUTE FUNCTION edge.announce_events();
+
+REVOKE ALL ON FUNCTION edge.firing_trigger(bigint, oid, name),
+  edge.trigger_arguments(edge.triggers, text, regclass, jsonb, jsonb),
+  edge.fit_arguments(edge.triggers, jsonb, jsonb) FROM PUBLIC;
