@@ -26,4 +26,5 @@ def main(folder, path, started):
     instance.run(connection, os.open(started, os.O_RDWR), {})
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

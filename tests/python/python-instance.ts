@@ -222,6 +222,10 @@ export class PythonInstance implements AsyncDisposable {
     return await this.#eventually(() => this.logs.find((line) => line.text.includes(text)));
   }
 
+  garbage(): void {
+    this.#connection.write(new Uint8Array(64).fill(255)).catch(() => {});
+  }
+
   /** Closes the supervisor's end. */
   hangUp(): void {
     this.#connection.close();
