@@ -118,6 +118,7 @@ export class EgressProxy implements EgressGate, AsyncDisposable {
     const random = crypto.getRandomValues(new Uint8Array(TOKEN_BYTES));
     const token = random.toBase64({ alphabet: "base64url" });
     const session = new EgressSession({
+      port: this.port,
       token,
       client,
       traffic: this.#traffic.of(qualifiedName(client.version)),

@@ -14,6 +14,7 @@ import type { Target } from "./target.ts";
 import { UpstreamPool } from "./upstream-pool.ts";
 
 export interface SessionParts {
+  readonly port: number;
   readonly token: string;
   readonly client: EgressClient;
   readonly traffic: Traffic;
@@ -32,6 +33,7 @@ interface Ending {
 }
 
 export class EgressSession implements EgressPass {
+  readonly port: number;
   readonly token: string;
   readonly traffic: Traffic;
   readonly pool = new UpstreamPool();
@@ -42,6 +44,7 @@ export class EgressSession implements EgressPass {
   readonly #told = new Map<string, number>();
 
   constructor(parts: SessionParts) {
+    this.port = parts.port;
     this.token = parts.token;
     this.traffic = parts.traffic;
     this.#parts = parts;

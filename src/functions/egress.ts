@@ -19,6 +19,7 @@ export interface EgressClient {
 
 /** Disposing it ends the instance's connections, and its token is worth nothing. */
 export interface EgressPass extends Disposable {
+  readonly port: number;
   /** Letters, digits, `-` and `_` only. */
   readonly token: string;
 }

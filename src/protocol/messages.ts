@@ -34,6 +34,8 @@ export interface Assignment {
   readonly usesProcess: boolean;
 }
 
+  /** The egress proxy's port on loopback and this process's token; `null` for no way out. */
+  readonly egress: { readonly port: number; readonly token: string } | null;
 interface CallHeadBase {
   readonly executionId: string;
   /** Wall-clock milliseconds when the frame was made; see `startGate.ts` in the sandbox. */

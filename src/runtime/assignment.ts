@@ -1,4 +1,5 @@
 import { pathToFileURL } from "node:url";
+import type { EgressPass } from "../functions/egress.ts";
 import type { CompiledModule, FunctionVersion } from "../functions/function.ts";
 import { moduleFileName, sourceFileName, type TracedModule } from "../functions/stack-trace.ts";
 import type { Assignment } from "../protocol/messages.ts";
@@ -22,7 +23,11 @@ export function modulePath(version: FunctionVersion, directory: string): string 
   return `${directory}/${moduleFileName(version)}`;
 }
 
-export function assignmentFor(version: FunctionVersion, directory: string): Assignment {
+export function assignmentFor(
+  version: FunctionVersion,
+  directory: string,
+  egress: EgressPass | undefined,
+): Assignment {
   const { namespace, name, module, options, parameters, returns } = version;
   return {
     url: pathToFileURL(modulePath(version, directory)).href,
@@ -39,6 +44,7 @@ export function assignmentFor(version: FunctionVersion, directory: string): Assi
       : options.env,
     usesProcess: usesProcess(module),
   };
+    egress: egress === undefined ? null : { port: egress.port, token: egress.token },
 }
 
 /** Python's libraries look for places to write to by these names. */

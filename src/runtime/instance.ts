@@ -12,6 +12,7 @@
  * with it.
  */
 import { type ErrorCode, OrlaError } from "../base/errors.ts";
+import type { EgressGate, EgressPass } from "../functions/egress.ts";
 import type { FunctionVersion } from "../functions/function.ts";
 import type { HostServices } from "../functions/host-services.ts";
 import { rewriteStack, type TracedModule } from "../functions/stack-trace.ts";
@@ -44,6 +45,7 @@ const EXIT_GRACE_MS = 500;
 const INFO = 1;
 const ERROR = 3;
 
+const WARN = 2;
 /** Who assigned the instance hears what becomes of it. */
 export interface InstanceOwner {
   /** The import succeeded, or a place for a call came free because one was answered. */
@@ -70,6 +72,7 @@ export interface InstanceOptions {
   readonly hostServices: HostServices;
 }
 
+  readonly egress: EgressGate | null;
 export class Instance {
   readonly id: string;
   readonly pid: number;
@@ -80,6 +83,7 @@ export class Instance {
   #owner: InstanceOwner | undefined;
   readonly #options: InstanceOptions;
   readonly #process: InstanceProcess;
+  #egress: EgressPass | undefined;
   readonly #channel: InstanceChannel;
   readonly #outbox: Outbox;
   readonly #deliveries = new Deliveries((open) => this.#cpu.share(open));
@@ -169,7 +173,11 @@ export class Instance {
       Deno.writeTextFileSync(file, version.module.code, { mode: 0o600 });
       const { uid } = this.#process;
       if (uid !== null) Deno.chownSync(file, uid, uid);
-      const message = encodeMessage(assignmentFor(version, directory));
+      this.#egress = this.#options.egress?.admit({
+        version,
+        onRefused: (sentence) => this.#log(null, WARN, sentence),
+      });
+      const message = encodeMessage(assignmentFor(version, directory, this.#egress));
       this.#outbox.text(FrameType.assign, 0, 0, message);
     } catch (cause) {
       const reason = new OrlaError("unavailable", "an instance could not be prepared", { cause });
@@ -419,3 +427,4 @@ const stoppedCode: ErrorCode = "unavailable";
 function isOneCallsTrouble(ending: Ending | undefined): boolean {
   return ending?.kind === "hung" || ending?.kind === "cpu";
 }
+    this.#egress?.[Symbol.dispose]();

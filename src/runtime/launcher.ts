@@ -37,32 +37,21 @@ export interface Launcher {
   launch(request: LaunchRequest): Promise<InstanceProcess>;
 }
 
-/** Loopback, private, link-local, shared, benchmark, multicast and reserved addresses. */
-const DENIED_NETWORKS = [
-  "0.0.0.0/8",
-  "10.0.0.0/8",
-  "100.64.0.0/10",
-  "127.0.0.0/8",
-  "169.254.0.0/16",
-  "172.16.0.0/12",
-  "192.0.0.0/24",
-  "192.168.0.0/16",
-  "198.18.0.0/15",
-  "224.0.0.0/4",
-  "240.0.0.0/4",
-  "[::]",
-  "[::1]",
-];
-
 /** A path that can be neither read nor made: Deno would share storage between instances there. */
 const NO_DIRECTORY = "/dev/null/none";
 
-/** What each JavaScript instance may do as Deno enforces it, and the settings that keep it small. */
+/**
+ * What each JavaScript instance may do as Deno enforces it, and the settings that keep it small. Its
+ * socket and the egress proxy are all it may connect to: no list of forbidden networks could name
+ * every form of IPv6.
+ */
 export function denoArguments(
   bootstrap: string,
   directory: string,
+  egressPort: number | null,
 ): string[] {
   const rehearsal = `${dirname(bootstrap)}/rehearsal`;
+  const proxy = egressPort === null ? [] : [`127.0.0.1:${egressPort}`];
   return [
     "run",
     "--quiet",
@@ -77,8 +66,7 @@ export function denoArguments(
     "--v8-flags=--max-semi-space-size=4",
     `--allow-read=${directory},${rehearsal}`,
     `--allow-write=${directory}`,
-    "--allow-net",
-    `--deny-net=${DENIED_NETWORKS.join()}`,
+    `--allow-net=${[`unix:${directory}/socket`, ...proxy].join()}`,
     bootstrap,
   ];
 }
@@ -93,6 +81,8 @@ interface DenoLauncherOptions {
   readonly denoPath: string;
   /** Path of the bootstrap module. */
   readonly bootstrap: string;
+  /** The egress proxy's port on loopback; `null` for no way out. */
+  readonly egressPort: number | null;
 }
 
 /** Starts Deno as an ordinary child: its own permissions are all that confines it. */
@@ -105,7 +95,7 @@ export class DenoLauncher implements Launcher {
 
   launch({ directory, onLine }: LaunchRequest): Promise<InstanceProcess> {
     const process = new Deno.Command(this.#options.denoPath, {
-      args: denoArguments(this.#options.bootstrap, directory),
+      args: denoArguments(this.#options.bootstrap, directory, this.#options.egressPort),
       cwd: directory,
       clearEnv: true,
       env: DENO_ENVIRONMENT,

@@ -5,6 +5,7 @@
  */
 import { OrlaError } from "../base/errors.ts";
 import type { Call, Invoker, ReplyTo } from "../functions/call.ts";
+import type { EgressGate } from "../functions/egress.ts";
 import type { ExecutionSink } from "../functions/execution.ts";
 import type { FunctionVersion } from "../functions/function.ts";
 import type { HostServices } from "../functions/host-services.ts";
@@ -54,6 +55,8 @@ export interface RuntimeOptions {
   readonly otherKinds?: InstanceKinds;
   /** What functions may ask of the platform; nothing by default. */
   readonly hostServices?: HostServices;
+  /** The way into the network, whose port the launcher must know too; none by default. */
+  readonly egress?: EgressGate | null;
 }
 
 export interface RuntimeStats {
@@ -92,6 +95,7 @@ const DEFAULTS = {
   queueLimit: 1024,
   queueTimeoutMs: 10_000,
   drainTimeoutMs: 10_000,
+  egress: null,
   otherKinds: { kindOf: () => undefined } as InstanceKinds,
   hostServices: {
     call: (op) => Promise.reject(new OrlaError("not_supported", `This node has no ${op}`)),
@@ -104,6 +108,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     new DenoLauncher({
       denoPath,
       bootstrap: await writeBootstrap(`${runtimeDir}/bootstrap`),
+      egressPort: options.egress?.port ?? null,
     });
   return new Supervisor({ ...DEFAULTS, clock: systemClock, ...options, launcher });
 }
@@ -264,7 +269,7 @@ class Supervisor implements Runtime {
   }
 
   async #startBlank({ launcher, maxFileBytes, hasScratch }: InstanceKind): Promise<Instance> {
-    const { runtimeDir, clock, log, reaper, hostServices } = this.#options;
+    const { runtimeDir, clock, log, reaper, hostServices, egress } = this.#options;
     const id = `i${++this.#nextInstance}`;
     const directory = `${runtimeDir}/${id}`;
     const born: { instance?: Instance } = {};
@@ -282,7 +287,7 @@ class Supervisor implements Runtime {
     });
     const instance = new Instance({
       ...{ id, directory, maxFileBytes, hasScratch, limiter: this.#limiter, clock, started },
-      hostServices,
+      ...{ hostServices, egress },
     });
     born.instance = instance;
     this.#instances.add(instance);

@@ -6,6 +6,7 @@ import type {
   PayloadCall,
   PayloadReply,
 } from "../../src/functions/call.ts";
+import { EgressProxy, type EgressProxyOptions } from "../../src/egress/egress-proxy.ts";
 import type { ExecutionEnd, ExecutionStart, LogEntry } from "../../src/functions/execution.ts";
 import type {
   FunctionOptions,
@@ -24,6 +25,7 @@ export interface Finished extends ExecutionEnd {
 
 export interface Rig extends AsyncDisposable {
   readonly runtime: Runtime;
+  readonly egress: EgressProxy;
   readonly directory: string;
   /** Pids of processes started and not yet gone. */
   readonly pids: Set<number>;
@@ -41,9 +43,11 @@ export interface Rig extends AsyncDisposable {
 export interface RigOptions extends Partial<RuntimeOptions> {
   /** Lets Python functions run. */
   readonly python?: Partial<PythonKindsOptions>;
+  /** Of the egress proxy, which is always there. */
+  readonly net?: Partial<EgressProxyOptions>;
 }
 
-export async function startRig({ python, ...options }: RigOptions = {}): Promise<Rig> {
+export async function startRig({ python, net = {}, ...options }: RigOptions = {}): Promise<Rig> {
   const directory = await Deno.makeTempDir({ prefix: "orla-" });
   const pids = new Set<number>();
   const started: ExecutionStart[] = [];
@@ -68,13 +72,17 @@ export async function startRig({ python, ...options }: RigOptions = {}): Promise
   await Deno.chmod(directory, 0o711);
   const log = { warn: (message: string) => void warnings.push(message) };
   const denoPath = Deno.execPath();
-  const chosen = await chooseLauncher({ denoPath, runtimeDir: directory, log });
+  const egress = new EgressProxy({ platform: () => [], ...net });
+  const chosen = await chooseLauncher({
+    ...{ denoPath, runtimeDir: directory, log },
+    egressPort: egress.port,
+  });
   const kinds = python && new PythonKinds({
     environments: [{ name: "default", interpreter: "/usr/bin/python3", preload: [] }],
     check: () => {},
     arrangement: chosen.arrangement,
     uids: chosen.otherUids,
-    network: { mode: "none" },
+    network: { mode: "proxy", ports: [egress.port] },
     runtimeDir: directory,
     filesDir: null,
     poolSize: 1,
@@ -83,6 +91,7 @@ export async function startRig({ python, ...options }: RigOptions = {}): Promise
   });
   const runtime = await createRuntime({
     launcher: chosen.launcher,
+    egress,
     ...kinds && { otherKinds: kinds },
     denoPath,
     runtimeDir: directory,
@@ -106,6 +115,7 @@ export async function startRig({ python, ...options }: RigOptions = {}): Promise
   await runtime.ready();
   return {
     runtime,
+    egress,
     directory,
     pids,
     started,
@@ -131,6 +141,7 @@ export async function startRig({ python, ...options }: RigOptions = {}): Promise
       await runtime[Symbol.asyncDispose]();
       await kinds?.[Symbol.asyncDispose]();
       await chosen[Symbol.asyncDispose]();
+      await egress[Symbol.asyncDispose]();
       const left = [...Deno.readDirSync(directory)].map(({ name }) => name);
       await Deno.remove(directory, { recursive: true });
       if (pids.size > 0) throw new Error(`processes were left behind: ${[...pids]}`);

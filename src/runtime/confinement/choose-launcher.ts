@@ -19,6 +19,8 @@ export interface ChooseLauncherOptions {
   readonly denoPath: string;
   /** A directory of ours alone, with a short path, that other users may pass through. */
   readonly runtimeDir: string;
+  /** The egress proxy's port on loopback; by default there is no way out. */
+  readonly egressPort?: number;
   /** Off by default: joining one takes 5 to 15 ms of waiting at every start. */
   readonly cgroups?: boolean;
   /** Ids that belong to nobody else on this machine. */
@@ -59,10 +61,11 @@ const TRIAL = `
 
 export async function chooseLauncher(options: ChooseLauncherOptions): Promise<ChosenLauncher> {
   const { denoPath, runtimeDir, log, cgroups = false } = options;
+  const egressPort = options.egressPort ?? null;
   const [uids, otherUids] = halves(options.uids ?? DEFAULT_UIDS);
   const bootstrap = await writeBootstrap(`${runtimeDir}/bootstrap`);
   const plain = (report: SandboxReport): ChosenLauncher => ({
-    launcher: new DenoLauncher({ denoPath, bootstrap }),
+    launcher: new DenoLauncher({ denoPath, bootstrap, egressPort }),
     report,
     arrangement: NOTHING,
     otherUids,
@@ -97,7 +100,7 @@ export async function chooseLauncher(options: ChooseLauncherOptions): Promise<Ch
       denoPath,
       denoFiles,
       bootstrap,
-      network: { mode: "direct" },
+      egressPort,
       ownUser: used.ownUser,
       confine: used,
     } satisfies ConfinedLauncherOptions;

@@ -26,7 +26,8 @@ export interface ConfinedLauncherOptions {
   readonly denoFiles: DenoFiles;
   /** The main module, alone with what it imports in a directory that everybody may read. */
   readonly bootstrap: string;
-  readonly network: Network;
+  /** The egress proxy's port on loopback; `null` for no way out. */
+  readonly egressPort: number | null;
   readonly ownUser: boolean;
   readonly confine: Confinement;
 }
@@ -40,10 +41,14 @@ export class ConfinedLauncher implements Launcher {
   }
 
   async launch({ directory, onLine }: LaunchRequest): Promise<InstanceProcess> {
-    const { launcher, denoPath, denoFiles, bootstrap, network, ownUser, confine } = this.#options;
+    const { launcher, denoPath, denoFiles, bootstrap, egressPort, ownUser, confine } =
+      this.#options;
+    const network: Network = egressPort === null
+      ? { mode: "none" }
+      : { mode: "proxy", ports: [egressPort] };
     const process = await launcher.spawn({
       program: denoPath,
-      argv: [denoPath, ...denoArguments(bootstrap, directory)],
+      argv: [denoPath, ...denoArguments(bootstrap, directory, egressPort)],
       env: DENO_ENVIRONMENT,
       directory,
       ownUser,

@@ -15,8 +15,11 @@ import { describeThrown } from "./errors.ts";
 import { harden } from "./harden.ts";
 import { hostClient } from "./host-client.ts";
 import { Instance } from "./instance.ts";
+import { installPlatformGlobals } from "./platform-globals.ts";
+import { installNetwork } from "./network.ts";
 import { rehearse } from "./rehearsal.ts";
 import { installRegistrations } from "./registrations.ts";
+import { learnConnections } from "./sockets.ts";
 import { installTimers } from "./timers.ts";
 import { installUpgrade } from "./web-socket.ts";
 import { Outbox } from "../../protocol/outbox.ts";
@@ -56,6 +59,9 @@ const instance = new Instance({
   lockDown: () => void revoke({ name: "read" }),
 });
 hostClient.connect(outbox);
+installPlatformGlobals();
+learnConnections(connection);
+installNetwork();
 installDenoEnv();
 installRegistrations();
 installUpgrade();

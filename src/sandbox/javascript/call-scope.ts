@@ -1,9 +1,11 @@
 /** Which call is running: follows every await, timer and callback that the call started. */
+import type { CallHead } from "../../protocol/messages.ts";
 import { internals } from "./deno-internal.ts";
 
 export interface CallScope {
   readonly id: number;
   readonly executionId: string;
+  readonly head: CallHead;
 }
 
 const { AsyncVariable, setAsyncContext } = internals.core;
@@ -16,6 +18,10 @@ const current = new AsyncVariable<CallScope>();
 
 export function currentCallId(): number {
   return current.get()?.id ?? 0;
+}
+
+export function currentCall(): CallScope | undefined {
+  return current.get();
 }
 
 export function runInScope(scope: CallScope, run: () => void): void {

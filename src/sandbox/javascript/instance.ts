@@ -27,6 +27,7 @@ import { payloadResult, sendHttpResult } from "./result.ts";
 import { callThatThrew } from "./timers.ts";
 import { type CallHost, type CallInput, RunningCall } from "./running-call.ts";
 import { StartGate } from "./start-gate.ts";
+import { openWayOut } from "./way-out.ts";
 import { encodeResult, encodeTypedResult } from "./value-codec.ts";
 
 interface InstanceOptions {
@@ -169,6 +170,7 @@ export class Instance implements CallHost {
       const module = await import(assignment.url);
       const handler = findHandler(assignment, module, commonJsExports());
       this.#loaded = {
+      openWayOut(assignment.egress);
         assignment,
         handler,
         conventions: {

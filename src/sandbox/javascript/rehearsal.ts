@@ -78,4 +78,5 @@ function assignment(style: Style, url: string): Assignment {
     env: {},
     usesProcess: false,
   };
+    egress: null,
 }

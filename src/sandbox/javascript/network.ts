@@ -1,0 +1,10 @@
+/** Leads everything that reaches into the network to the way out. */
+import { installFetch } from "./fetch.ts";
+import { installWebSocket } from "./outgoing-web-socket.ts";
+import { installSockets } from "./sockets.ts";
+
+export function installNetwork(): void {
+  installFetch();
+  installWebSocket();
+  installSockets();
+}
