@@ -43,6 +43,7 @@ const definition = z.object({
     env: z.record(z.string(), z.string()),
     serviceRole: z.boolean(),
     pythonEnv: z.string().nullable(),
+    requirements: z.array(z.string()),
     files: z.array(z.string()),
     source: z.string().nullable(),
   }),

@@ -36,7 +36,7 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
   WHERE k NOT IN ('memoryMb', 'timeoutMs', 'concurrency', 'minInstances', 'maxInstances', 'auth',
     'handler', 'description', 'enabled', 'cpuLimitPercent', 'cpuTimeMs', 'maxResponseBytes',
     'maxLogBytes', 'autoScaling', 'coldStartOptimization', 'warmCacheSize', 'allowNet', 'denyNet',
-    'env', 'serviceRole', 'pythonEnv', 'files', 'source')
+    'env', 'serviceRole', 'pythonEnv', 'requirements', 'files', 'source')
 $$;
 
 CREATE TABLE edge.versions (

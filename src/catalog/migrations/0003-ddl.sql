@@ -191,6 +191,12 @@ BEGIN
   IF unknown IS NOT NULL THEN
     RAISE EXCEPTION 'unknown option %', unknown USING ERRCODE = '22023';
   END IF;
+  IF definition ->> 'language' <> 'python' AND (definition #> '{options,files}' <> '[]'
+    OR definition #> '{options,requirements}' <> '[]' OR definition #> '{options,pythonEnv}' <> 'null')
+  THEN
+    RAISE EXCEPTION 'PYTHON_ENV, REQUIREMENTS and FILES are for functions in Python'
+      USING ERRCODE = '22023', HINT = format('This one is in %s.', definition ->> 'language');
+  END IF;
   INSERT INTO edge.versions (function_id, version, language, parameters, returns, code, module_code,
     source_map, style, module_files, options, created_by)
   VALUES (f.function_id,

@@ -98,7 +98,9 @@ BEGIN
     IF module ? 'error' THEN
       PERFORM edge.raise_error(module -> 'error');
     ELSIF module IS NULL THEN
-      RAISE EXCEPTION 'there is no compiled module for language %', old ->> 'language' USING ERRCODE = '22023';
+      RAISE EXCEPTION 'there is no compiled module for language %', old ->> 'language'
+        USING ERRCODE = '22023', DATATYPE = edge.at(request ->> 'position'),
+          HINT = 'The function changed its language in this transaction: COMMIT, and say it again.';
     END IF;
     new := new || jsonb_build_object('code', request -> 'code', 'module', module);
   END IF;
@@ -130,6 +132,8 @@ CREATE FUNCTION edge.ddl_drop(request jsonb, path name[], caller name) RETURNS j
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   f edge.functions;
+  dependents text;
+  statements text[];
 BEGIN
   IF coalesce((request ->> 'ifExists')::boolean, false)
     AND NOT EXISTS (SELECT FROM edge.locate(request, path)) THEN
@@ -137,7 +141,18 @@ BEGIN
     RETURN '{"statements": []}';
   END IF;
   f := edge.locate_owned(request, path, caller);
-  RETURN jsonb_build_object('functionId', f.function_id::text, 'statements', jsonb_build_array(
+  -- Postgres knows nothing of what our triggers (0011) need.
+  SELECT string_agg(format('trigger %I depends on edge function %I', t.name, f.name), E'\n' ORDER BY t.name),
+      array_agg(format('DROP TRIGGER %I ON %s', g.tgname, g.tgrelid::regclass)) FILTER (WHERE g.oid IS NOT NULL)
+    INTO dependents, statements
+    FROM edge.triggers t LEFT JOIN pg_trigger g ON g.oid = t.pg_trigger
+    WHERE t.function_id = f.function_id AND (t.pg_trigger IS NULL OR g.oid IS NOT NULL);
+  IF dependents IS NOT NULL AND request ->> 'behavior' IS DISTINCT FROM 'cascade' THEN
+    RAISE EXCEPTION 'cannot drop edge function % because other objects depend on it', quote_ident(f.name)
+      USING ERRCODE = '2BP01', DETAIL = dependents, DATATYPE = edge.at(request ->> 'position'),
+        HINT = 'Use DROP ... CASCADE to drop the dependent objects too.';
+  END IF;
+  RETURN jsonb_build_object('functionId', f.function_id::text, 'statements', to_jsonb(statements ||
     format('DROP FUNCTION %s %s', f.wrapper::regprocedure,
       CASE request ->> 'behavior' WHEN 'cascade' THEN 'CASCADE' ELSE 'RESTRICT' END)));
 END $$;

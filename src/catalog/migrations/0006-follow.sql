@@ -17,6 +17,7 @@ BEGIN
     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
     WHERE p.oid = f.wrapper AND ("only" IS NULL OR f.wrapper = ANY ("only"))
       AND (f.schema_name, f.name) <> (n.nspname, p.proname);
+  PERFORM edge.ddl_dropped_trigger();
 END $$;
 
 -- Functions are coupled by oid, and oids change when a database is restored from a dump or upgraded in
@@ -45,6 +46,9 @@ BEGIN
     WHERE v.version_id = f.current_version_id AND n.nspname = f.schema_name
       AND p.pronamespace = n.oid AND p.proname = f.name
       AND p.prosrc = edge.wrapper_body(f.function_id, v.parameters, v.returns);
+  UPDATE edge.triggers t SET pg_trigger = g.oid FROM pg_trigger g JOIN pg_proc p ON p.oid = g.tgfoid
+    WHERE t.kind = 'database' AND p.pronamespace = 'edge'::regnamespace AND g.tgparentid = 0
+      AND g.tgargs = convert_to(t.trigger_id::text, 'UTF8') || '\x00'::bytea;
 END $$;
 
 CREATE FUNCTION edge.follow_drop() RETURNS event_trigger
@@ -52,6 +56,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   DELETE FROM edge.functions f USING pg_event_trigger_dropped_objects() d
     WHERE d.classid = 'pg_proc'::regclass AND f.wrapper = d.objid;
+  DELETE FROM edge.triggers t USING pg_event_trigger_dropped_objects() d
+    WHERE d.classid = 'pg_trigger'::regclass AND t.pg_trigger = d.objid;
 END $$;
 
 CREATE FUNCTION edge.follow_alter() RETURNS event_trigger

@@ -103,7 +103,7 @@ BEGIN
 END $$;
 
 -- The Postgres trigger of a database trigger, for its creator to make: Postgres checks the TRIGGER right
--- on the table, and reads the condition. The functions that fire are in 0021.
+-- on the table, and reads the condition. The functions that fire are in 0012.
 CREATE FUNCTION edge.database_trigger_statements(t edge.triggers, replaces boolean) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT jsonb_build_array(concat_ws(' ',
@@ -164,6 +164,8 @@ BEGIN
     END IF;
   END IF;
 
+  -- Where no event trigger saw the end of its table, a trigger's row may have outlived it.
+  PERFORM edge.ddl_dropped_trigger();
   PERFORM pg_advisory_xact_lock(hashtextextended(format('orla trigger %I.%I', target, request ->> 'name'), 0));
   t := edge.locate_trigger(request || jsonb_build_object('schema', target), path, caller);
   IF t.trigger_id IS NOT NULL THEN

@@ -1,4 +1,4 @@
--- What fires on tables. A Postgres trigger made by edge.database_trigger_statements (0020) executes one of
+-- What fires on tables. A Postgres trigger made by edge.database_trigger_statements (0011) executes one of
 -- three functions here, with the trigger's id as its argument:
 --
 --   edge.fire_row     BEFORE, INSTEAD OF: calls the function, which may refuse or rewrite the row
@@ -71,6 +71,7 @@ DECLARE
   f edge.functions;
   v edge.versions;
   extra jsonb;
+  origin text;
 BEGIN
   GET DIAGNOSTICS stack = PG_CONTEXT;
   above := split_part(stack, E'\n', 2);
@@ -89,9 +90,13 @@ BEGIN
         edge.trigger_arguments(t, operation, relation::regclass, new_row, old_row))),
       'function', f.wrapper::regproc::text);
   EXCEPTION
-    WHEN query_canceled THEN RAISE;
-    WHEN OTHERS THEN
-      IF t.options ->> 'onError' = 'allow' THEN
+    WHEN query_canceled OR OTHERS THEN
+      GET STACKED DIAGNOSTICS origin = PG_DATATYPE_NAME;
+      -- A statement that is cancelled ends, whatever the trigger says; a function's time-out, which has
+      -- the same SQLSTATE but was raised by us, is an error like any other.
+      IF SQLSTATE = '57014' AND NOT starts_with(origin, 'orla:') THEN
+        RAISE;
+      ELSIF t.options ->> 'onError' = 'allow' THEN
         RAISE WARNING 'trigger % let a row through: %', quote_ident(trigger_name), SQLERRM;
         RETURN '{"result": true}';
       ELSIF SQLSTATE = '38000' THEN
@@ -111,13 +116,14 @@ CREATE FUNCTION edge.row_changes(
 ) RETURNS jsonb LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   result jsonb := answer -> 'result';
+  shown name := (SELECT c.relname FROM pg_class c WHERE c.oid = relation);
   unknown text;
 BEGIN
   CASE coalesce(jsonb_typeof(result), 'null')
     WHEN 'null' THEN RETURN NULL;
     WHEN 'boolean' THEN
       IF result = 'true' THEN RETURN NULL; END IF;
-      RAISE EXCEPTION 'new row for relation "%" was refused by trigger "%"', relation, trigger_name
+      RAISE EXCEPTION 'new row for relation "%" was refused by trigger "%"', shown, trigger_name
         USING ERRCODE = '23514', CONSTRAINT = trigger_name,
           HINT = format('Edge function %s returned false.', answer ->> 'function');
     WHEN 'object' THEN
@@ -129,13 +135,13 @@ BEGIN
         WHERE NOT current_row ? k;
       IF unknown IS NOT NULL THEN
         RAISE EXCEPTION 'edge function % returned columns that "%" does not have: %',
-          answer ->> 'function', relation, unknown
+          answer ->> 'function', shown, unknown
           USING ERRCODE = '42703', HINT = 'Return true, false, nothing, or an object of the columns to set.';
       END IF;
       RETURN result;
     ELSE
-      RAISE EXCEPTION 'edge function % returned a % to trigger "%"', answer ->> 'function',
-        jsonb_typeof(result), trigger_name
+      RAISE EXCEPTION 'edge function % returned % to trigger "%"', answer ->> 'function',
+        CASE jsonb_typeof(result) WHEN 'array' THEN 'an array' ELSE 'a ' || jsonb_typeof(result) END, trigger_name
         USING ERRCODE = '22023', HINT = 'Return true, false, nothing, or an object of the columns to set.';
   END CASE;
 END $$;
