@@ -18,7 +18,7 @@ import { applyEdits, checkImports } from "./compile-imports.ts";
 import { analyseScope } from "./compile-scope.ts";
 import { type Locate, parseModule, tooDeep } from "./compile-syntax.ts";
 import { type JavaScript, typescriptToJavaScript } from "./compile-typescript.ts";
-import type { CompiledModule, Language, Parameter } from "./function.ts";
+import type { CompiledModule, FunctionOptions, Language } from "./function.ts";
 import { sourceFileName } from "./stack-trace.ts";
 
 /** Every cold start parses the module: 5 MB take V8 tens of milliseconds already. */
@@ -34,7 +34,16 @@ export interface CompileInput {
   /** The function's name, for messages and stacks. */
   readonly name: string;
   /** `null` when the function declares no SQL signature. */
-  readonly parameters: readonly Pick<Parameter, "name">[] | null;
+  readonly parameters: readonly CompileParameter[] | null;
+  /** The declared result type, as written or as Postgres prints it; WebAssembly alone asks for types. */
+  readonly returns?: string | null;
+  /** What decides about Python's surroundings. */
+  readonly options?: Pick<FunctionOptions, "handler" | "pythonEnv" | "requirements" | "files">;
+}
+
+export interface CompileParameter {
+  readonly name: string | null;
+  readonly type?: string;
 }
 
 /**

@@ -52,6 +52,8 @@ export interface FunctionOptions {
   readonly serviceRole: boolean;
   /** Name of the configured Python environment it runs in; `null` for the default. */
   readonly pythonEnv: string | null;
+  /** Distributions, perhaps with versions, that the environment must have. */
+  readonly requirements: readonly string[];
   /** Read-only files it may open, below the platform's files directory. */
   readonly files: readonly string[];
   /** Where a WebAssembly module was fetched from; `null` when it was given inline. */

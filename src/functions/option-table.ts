@@ -85,6 +85,7 @@ export const defaultOptions: FunctionOptions = {
   env: {},
   serviceRole: false,
   pythonEnv: null,
+  requirements: [],
   files: [],
   source: null,
 };
@@ -215,6 +216,12 @@ export const optionTable: readonly OptionSpec[] = [
     maxLength: 63,
     nullable: true,
   }, "The configured Python environment the function runs in; NULL for the default one."),
+  supported(
+    "REQUIREMENTS",
+    "requirements",
+    { kind: "list" },
+    "Python packages the environment must have: ('numpy>=1.24', 'requests').",
+  ),
   supported(
     "FILES",
     "files",

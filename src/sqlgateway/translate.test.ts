@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { OrlaError } from "../base/errors.ts";
 import { rewrittenText } from "./rewrite.ts";
+import type { FunctionVersion, Language } from "../functions/function.ts";
+import { withDefaults } from "../functions/options.ts";
 import { createTranslator, edgeTranslator } from "./translate.ts";
 
 const context = { standardConformingStrings: true, refusal: null };
@@ -92,7 +94,34 @@ Deno.test("ALTER compiles for every case the database may find", async () => {
     ["javascript", "error"],
     ["typescript", "fetch"],
     ["typescriptWithParameters", "main"],
+    ["python", "error"],
   ]);
+});
+
+Deno.test("ALTER compiles for the language the function is known to have, with its parameters", async () => {
+  const asked: [Language, number | null][] = [];
+  const checked: [Language, readonly string[]][] = [];
+  const known: FunctionVersion = {
+    ...{ functionId: "1", versionId: "2", version: 1, namespace: "default", name: "f" },
+    ...{ language: "python", returns: null, code: "", parameters: [{ name: "a", type: "text" }] },
+    module: { code: "", sourceMap: null, style: "main" },
+    options: withDefaults({ requirements: ["numpy"] }),
+  };
+  const translator = createTranslator(({ language, parameters, options }) => {
+    asked.push([language, parameters?.length ?? null]);
+    assert.deepEqual(options?.requirements, ["numpy"]);
+    return { code: "", sourceMap: null, style: "main" };
+  }, {
+    current: (schema, name) => schema === "s" && name === "f" ? known : undefined,
+    checkOptions: (language, { files }) => {
+      checked.push([language, files]);
+      return Promise.resolve();
+    },
+  });
+  await translator.translate("ALTER EDGE FUNCTION s.f SET CODE = $$x$$", context);
+  assert.deepEqual(asked, [["python", 1]]);
+  await translator.translate("ALTER EDGE FUNCTION s.f SET FILES = ('a')", context);
+  assert.deepEqual(checked, [["python", ["a"]]]);
 });
 
 Deno.test("a syntax error replaces the whole text, a wrong meaning only its statement", async () => {

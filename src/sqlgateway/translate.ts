@@ -5,25 +5,21 @@
  * row limits behave as for any utility statement. What returns rows becomes a SELECT. A mistake
  * becomes a call that raises it, so that the client's transaction fails as it would by Postgres' own.
  */
-import { isDeepStrictEqual } from "node:util";
-import { OrlaError, toOrlaError } from "../base/errors.ts";
-import { type CompileInput, compileModule } from "../functions/compile.ts";
-import type { CompiledModule, Language } from "../functions/function.ts";
-import { parseLanguage } from "../functions/language.ts";
-import { parseAllOptions, parseOptions } from "../functions/options.ts";
-import type {
-  AlterFunction,
-  CodeNode,
-  CreateFunction,
-  EdgeStatement,
-  QualifiedName,
-  Statement,
-} from "../sql/ast.ts";
+import { OrlaError } from "../base/errors.ts";
+import { compileModule } from "../functions/compile.ts";
+import type { EdgeStatement, QualifiedName, Statement } from "../sql/ast.ts";
 import { parseStatements } from "../sql/parse.ts";
 import { mayContainEdge } from "../sql/prefilter.ts";
 import type { StatementTranslator, TranslationContext } from "./request-stream.ts";
 import { characterPosition, type Piece, type Rewrite } from "./rewrite.ts";
 import { jsonLiteral, quoteIdentifier } from "./sql-text.ts";
+import {
+  alterDefinition,
+  type CompileCode,
+  createDefinition,
+  errorFields,
+  type FunctionServices,
+} from "./translate-function.ts";
 import { alterTriggerRequest, createTriggerRequest, namePlace } from "./translate-trigger.ts";
 
 type Command =
@@ -39,17 +35,16 @@ type Command =
   | "replay_execution"
   | "raise_error";
 
-const LANGUAGES: readonly Language[] = ["javascript", "typescript"];
-
-/** As `functions/` compiles: in place, or in a thread of its own. */
-export type CompileCode = (input: CompileInput) => CompiledModule | Promise<CompiledModule>;
-
-export function createTranslator(compile: CompileCode): StatementTranslator {
+export function createTranslator(
+  compile: CompileCode,
+  more: Omit<FunctionServices, "compile"> = {},
+): StatementTranslator {
+  const services = { ...more, compile };
   return {
     mayContainEdge,
     translate: async (text, context) => {
       try {
-        return await translateText(text, context, compile);
+        return await translateText(text, context, services);
       } catch (thrown) {
         // A syntax error anywhere keeps every statement of the text from running.
         return { original: text, pieces: raise(text, thrown, 0) };
@@ -64,7 +59,7 @@ export const edgeTranslator: StatementTranslator = createTranslator(compileModul
 async function translateText(
   text: string,
   context: TranslationContext,
-  compile: CompileCode,
+  services: FunctionServices,
 ): Promise<Rewrite | null> {
   const { standardConformingStrings, refusal } = context;
   const statements = parseStatements(text, { standardConformingStrings });
@@ -76,7 +71,7 @@ async function translateText(
     const { start, end } = statement.span;
     if (refusal !== null) throw new OrlaError("not_supported", refusal, { position: start });
     pieces.push({ kind: "copied", text: text.slice(copied, start), from: copied });
-    pieces.push(...await translateStatement(text, statement, compile));
+    pieces.push(...await translateStatement(text, statement, services));
     copied = end;
   }
   pieces.push({ kind: "copied", text: text.slice(copied), from: copied });
@@ -86,15 +81,15 @@ async function translateText(
 async function translateStatement(
   text: string,
   statement: EdgeStatement,
-  compile: CompileCode,
+  services: FunctionServices,
 ): Promise<Piece[]> {
   const place = (name: QualifiedName) => namePlace(text, name);
   try {
     switch (statement.kind) {
       case "create_function":
-        return call("create_function", await createDefinition(text, statement, compile));
+        return call("create_function", await createDefinition(text, statement, services));
       case "alter_function":
-        return call("alter_function", await alterDefinition(text, statement, compile));
+        return call("alter_function", await alterDefinition(text, statement, services));
       case "drop_function":
         return call("drop_function", {
           names: statement.names.map(place),
@@ -142,126 +137,6 @@ async function translateStatement(
     // The statement's meaning is wrong, not its form: what stands before it may run.
     return raise(text, thrown, statement.span.start);
   }
-}
-
-async function createDefinition(
-  text: string,
-  statement: CreateFunction,
-  compile: CompileCode,
-): Promise<unknown> {
-  const language = requiredLanguage(statement);
-  const options = parseAllOptions(statement.options);
-  const code = requiredCode(statement);
-  const { name, orReplace, parameters, returns } = statement;
-  let module: CompiledModule;
-  try {
-    module = await compile({ code: code.text, language, name: name.name, parameters });
-  } catch (thrown) {
-    throw placedInText(thrown, code);
-  }
-  return {
-    ...namePlace(text, name),
-    orReplace,
-    language,
-    parameters: parameters?.map(({ name, type, span }) => ({
-      name,
-      type,
-      position: characterPosition(text, span.start),
-    })) ?? null,
-    returns: returns?.type ?? null,
-    returnsPosition: returns === null ? null : characterPosition(text, returns.span.start),
-    code: code.text,
-    module,
-    options,
-  };
-}
-
-async function alterDefinition(
-  text: string,
-  statement: AlterFunction,
-  compile: CompileCode,
-): Promise<unknown> {
-  const { code } = statement;
-  const definition = {
-    ...namePlace(text, statement.name),
-    options: parseOptions(statement.options),
-  };
-  if (code === null) return definition;
-  const modules = await compileForAll(text, code, statement.name.name, compile);
-  return { ...definition, code: code.text, modules };
-}
-
-/** Whether a function declares parameters is all that compiling wants to know about them. */
-const SOME_PARAMETERS: CompileInput["parameters"] = [{ name: null }];
-
-/**
- * Only the database knows, within the client's transaction, which language the function has and
- * whether it declares parameters. So new code is compiled for every case, and the database takes the
- * module that fits, or raises its error.
- */
-async function compileForAll(
-  text: string,
-  code: CodeNode,
-  name: string,
-  compile: CompileCode,
-): Promise<Record<string, unknown>> {
-  const compileAs = async (language: Language, parameters: CompileInput["parameters"]) => {
-    try {
-      return await compile({ code: code.text, language, name, parameters });
-    } catch (thrown) {
-      return { error: errorFields(text, placedInText(thrown, code), code.span.start) };
-    }
-  };
-  const modules: Record<string, unknown> = {};
-  for (const language of LANGUAGES) {
-    const without = await compileAs(language, null);
-    const withSome = await compileAs(language, SOME_PARAMETERS);
-    modules[language] = without;
-    if (!isDeepStrictEqual(without, withSome)) modules[`${language}WithParameters`] = withSome;
-  }
-  return modules;
-}
-
-function requiredLanguage({ language, name }: CreateFunction): Language {
-  if (language !== null) return parseLanguage(language.name, language.span.start);
-  throw new OrlaError("syntax_error", "the function has no LANGUAGE", {
-    position: name.span.start,
-    hint: "Say LANGUAGE javascript or LANGUAGE typescript.",
-  });
-}
-
-function requiredCode({ code, name }: CreateFunction): CodeNode {
-  if (code !== null) return code;
-  throw new OrlaError("syntax_error", "the function has no code", {
-    position: name.span.start,
-    hint: "Give it at the end: AS $$ … $$.",
-  });
-}
-
-/** An error in the code, placed in the statement: inside the code where that stands as it is. */
-function placedInText(thrown: unknown, code: CodeNode): OrlaError {
-  const error = toOrlaError(thrown);
-  const inside = code.verbatim ? error.position ?? 0 : 0;
-  const { cause, hint, detail, sqlState } = error;
-  return new OrlaError(error.code, error.message, {
-    cause,
-    sqlState,
-    position: code.span.start + inside,
-    ...(hint === undefined ? {} : { hint }),
-    ...(detail === undefined ? {} : { detail }),
-  });
-}
-
-/** `fallback` is the offset to point at when the error names none. */
-function errorFields(text: string, thrown: unknown, fallback: number): unknown {
-  const error = toOrlaError(thrown);
-  return {
-    sqlstate: error.sqlState,
-    message: error.message,
-    hint: error.hint,
-    detail: error.detail,
-    position: characterPosition(text, error.position ?? fallback),
-  };
 }
 
 function raise(text: string, thrown: unknown, fallback: number): Piece[] {

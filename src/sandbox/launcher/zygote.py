@@ -65,7 +65,7 @@ class Zygote:
                 "importing %s started threads, and a process with threads cannot be forked; preload less"
                 % ", ".join(name.rstrip("?") for name in preload)
             )
-        self.readable = [path for path in _readable_paths() if path != own] + [folder]
+        self.readable = [path for path in readable_paths() if path != own] + [folder]
         # Something of the standard library that every user of an instance must be able to open.
         self._probe = os.__file__
         gc.collect()
@@ -153,7 +153,7 @@ def _load_package(folder):
     spec.loader.exec_module(package)
 
 
-def _readable_paths():
+def readable_paths():
     """What may be imported later, with the libraries that it may load."""
     paths = [path for path in sys.path if path]
     for name in ("stdlib", "platstdlib", "purelib", "platlib"):
