@@ -9,7 +9,7 @@
 import type { Assignment, CallHead, HttpCallHead } from "../../protocol/messages.ts";
 import { argumentsFrom, payloadFrom } from "./arguments.ts";
 import { ownVariables } from "./environment.ts";
-import { makeSdk, makeUtilities, unavailable } from "./handler-extras.ts";
+import { makeClient, makeSdk, makeUtilities } from "./handler-extras.ts";
 import { addFields, makeRequest, makeRequestObject, payloadAsHttp, textOf } from "./http-input.ts";
 import type { CallInput, RunningCall } from "./running-call.ts";
 import { encodeResult } from "./value-codec.ts";
@@ -93,7 +93,7 @@ async function argumentsOf(
 }
 
 function extras(call: RunningCall): [unknown, unknown, unknown] {
-  return [unavailable("client"), unavailable("serviceClient"), makeUtilities(call)];
+  return [makeClient("caller"), makeClient("service"), makeUtilities(call)];
 }
 
 /** The call as HTTP: itself, or a POST of the payload. */

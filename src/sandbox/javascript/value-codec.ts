@@ -134,8 +134,9 @@ function integerOr(text: string): unknown {
 }
 
 /** What `JSON.parse` alone would have made of it: json and jsonb mean just that. */
-export function plain(value: unknown): unknown {
-  return mapNumbers(value, (digits) => toNumber(digits));
+export function plain<T>(value: T): T {
+  // Only numbers are replaced, by numbers.
+  return mapNumbers(value, (digits) => toNumber(digits)) as T;
 }
 
 const integer = /^-?\d+$/;
