@@ -211,7 +211,7 @@ Deno.test("threads that cannot be had make calls wait, not fail", async () => {
     code: `
 import _thread, threading, time
 start = _thread.start_new_thread
-def refuse(*_): raise RuntimeError("can't start new thread")
+def refuse(*_, **__): raise RuntimeError("can't start new thread")
 def main(n):
     if n == 0:
         _thread.start_new_thread = threading._start_new_thread = refuse

@@ -157,10 +157,12 @@ def main(n):
   assert.equal(await flood, 20_000);
   assert.equal(await later, 0);
   await instance.payload(1);
-  const dropped = await instance.logged("log lines were dropped");
-  assert.equal(dropped.level, "warn");
+  const notes = instance.logs.filter(({ text }) => text.includes("log lines were dropped"));
+  assert(notes.length > 0 && notes.every(({ level }) => level === "warn"));
+  const dropped = notes.reduce((sum, { text }) => sum + Number.parseInt(text), 0);
   const kept = instance.logs.filter(({ text }) => text.startsWith("xxx")).length;
-  assert.equal(kept + Number.parseInt(dropped.text), 20_001);
+  assert(dropped > 10_000, `${dropped} of 20,001 were dropped`);
+  assert.equal(kept + dropped, 20_001);
 });
 
 Deno.test("a long line is cut and odd characters do no harm", async () => {
