@@ -15,7 +15,7 @@ export const importRules: ImportRules = {
   sql: ["base"],
   pgwire: ["base"],
   protocol: ["base"],
-  functions: ["base"],
+  functions: ["base", "protocol"],
   catalog: ["base", "functions"],
   sandbox: ["protocol"],
   runtime: ["base", "protocol", "functions"],

@@ -51,9 +51,6 @@ export interface CompileParameter {
  * `detail`, and what to do in `hint`; `payload_too_large` for more than {@link maxModuleBytes}.
  */
 export function compileModule(input: CompileInput): CompiledModule {
-  if (input.language === "python" || input.language === "wasm") {
-    throw new OrlaError("not_supported", `LANGUAGE ${input.language} is not supported yet`);
-  }
   checkSize(input.code, input.name);
   const source: Source = { name: input.name, code: input.code };
   const typescript = input.language === "typescript";

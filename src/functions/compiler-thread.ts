@@ -83,9 +83,13 @@ export class CompilerThread implements AsyncDisposable {
         await this.#nextMessage(this.#worker);
       }
       // Only what compiling reads: the caller's objects may hold more than can be sent.
-      const { code, language, name } = input;
-      const parameters = input.parameters?.map((parameter) => ({ name: parameter.name })) ?? null;
-      this.#worker.postMessage({ code, language, name, parameters } satisfies CompileInput);
+      const { code, language, name, returns = null } = input;
+      const parameters = input.parameters?.map(({ name, type }) => ({
+        name,
+        ...(type === undefined ? {} : { type }),
+      })) ?? null;
+      const request: CompileInput = { code, language, name, parameters, returns };
+      this.#worker.postMessage(request);
       // The worker is our own file: what it posts has this type.
       answer = await this.#nextMessage(this.#worker, input) as CompilerAnswer;
     } catch (thrown) {

@@ -25,7 +25,7 @@ const extensions: Readonly<Record<Language, string>> = {
   javascript: "js",
   typescript: "ts",
   python: "py",
-  wasm: "js",
+  wasm: "wasm",
 };
 
 /**
@@ -41,12 +41,25 @@ export function rewriteStack(stack: string, module: TracedModule): string {
     if (!/^\s+at /.test(line)) {
       lines.push(replaceUrl(line, module));
       pending = [];
+    } else if (wasmFrame.test(line)) {
+      lines.push(...pending, line.replace(wasmFrame, `$1${fileStemOf(module)}.wasm:$2`));
+      pending = [];
     } else if (line.includes(module.moduleUrlSuffix)) {
+      // A WebAssembly function has no JavaScript of its own: that is its loader.
+      if (module.fileName.endsWith(".wasm")) continue;
       lines.push(...pending, rewriteFrame(line, module, map));
       pending = [];
     } else if (/\(<anonymous>\)$|\(index \d+\)$/.test(line)) pending.push(line);
   }
   return lines.join("\n");
+}
+
+/** `at greet (wasm://wasm/1a2b3c4d:wasm-function[7]:0x1f)`: function and byte offset in the module. */
+const wasmFrame =
+  /^(\s+at (?:.{1,500} \()?)wasm:\/\/wasm\/[^:\s]{1,500}:(wasm-function\[\d+\]:0x[\da-f]+)/;
+
+function fileStemOf({ fileName }: TracedModule): string {
+  return fileName.replace(/\.\w+$/, "");
 }
 
 /** Frames' URLs are short; a search that goes further back is for a text made to slow us down. */

@@ -19,7 +19,7 @@ import { rewriteStack, type TracedModule } from "../functions/stack-trace.ts";
 import { type Frame, FrameType } from "../protocol/frame.ts";
 import { encodeMessage, type WireError } from "../protocol/messages.ts";
 import type { Outbox } from "../protocol/outbox.ts";
-import { assignmentFor, modulePath, tracedModule } from "./assignment.ts";
+import { assignmentFor, tracedModule } from "./assignment.ts";
 import type { Clock, Timer } from "./clock.ts";
 import { crashError, type Ending } from "./crash.ts";
 import { Deliveries, type Delivery, lastStarted } from "./deliveries.ts";
@@ -33,6 +33,7 @@ import type { Invocation } from "./invocation.ts";
 import type { InstanceProcess, ProcessExit } from "./launcher.ts";
 import type { Limiter } from "./limits.ts";
 import { MemoryWatch } from "./memory-watch.ts";
+import { writeModule } from "./module-files.ts";
 import { Pulse } from "./pulse.ts";
 import { ScratchWatch } from "./python/scratch.ts";
 
@@ -168,11 +169,7 @@ export class Instance {
       limiter.limitMemory(this.pid, version.options.memoryMb);
       this.#process.limitMemory(version.options.memoryMb);
       this.#cpu.begin(version.options);
-      const file = modulePath(version, directory);
-      // Synchronous: 60 µs, where the asynchronous way has a thread's hand-over added.
-      Deno.writeTextFileSync(file, version.module.code, { mode: 0o600 });
-      const { uid } = this.#process;
-      if (uid !== null) Deno.chownSync(file, uid, uid);
+      writeModule(version, directory, this.#process.uid);
       this.#egress = this.#options.egress?.admit({
         version,
         onRefused: (sentence) => this.#log(null, WARN, sentence),
