@@ -1,7 +1,11 @@
 import type { OrlaError } from "../base/errors.ts";
+import type { FailureReport } from "./pool-report.ts";
 
 const FIRST_DELAY_MS = 100;
 const MAX_DELAY_MS = 10_000;
+
+/** A failure this long ago says nothing about the next instance. */
+const FORGET_AFTER_MS = 60_000;
 
 /**
  * Remembers that a function's instances keep failing. The first failure costs nothing: the next
@@ -11,11 +15,11 @@ const MAX_DELAY_MS = 10_000;
 export class Backoff {
   #failures = 0;
   #until = -Infinity;
-  #reason: OrlaError | undefined;
+  #last: { readonly error: OrlaError; readonly at: number } | undefined;
 
-  failed(reason: OrlaError, now: number): void {
+  failed(error: OrlaError, now: number): void {
     this.#failures++;
-    this.#reason = reason;
+    this.#last = { error, at: now };
     if (this.#failures < 2) return;
     this.#until = now + Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** (this.#failures - 2));
   }
@@ -23,15 +27,25 @@ export class Backoff {
   succeeded(): void {
     this.#failures = 0;
     this.#until = -Infinity;
-    this.#reason = undefined;
   }
 
   /** Why no instance may be started now. */
   blockedBy(now: number): OrlaError | undefined {
-    return now < this.#until ? this.#reason : undefined;
+    return now < this.#until ? this.#last?.error : undefined;
   }
 
-  get failures(): number {
-    return this.#failures;
+  /** Whether the series matters still. */
+  isSerious(now: number): boolean {
+    return this.#failures > 0 && this.#last !== undefined && now - this.#last.at < FORGET_AFTER_MS;
+  }
+
+  report(now: number): FailureReport {
+    return {
+      failures: this.#failures,
+      backsOffMs: Math.max(0, this.#until - now),
+      lastFailure: this.#last === undefined
+        ? null
+        : { error: this.#last.error, agoMs: now - this.#last.at },
+    };
   }
 }

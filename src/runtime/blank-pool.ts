@@ -7,6 +7,7 @@ import { toOrlaError } from "../base/errors.ts";
 import type { OrlaError } from "../base/errors.ts";
 import type { Clock, Timer } from "./clock.ts";
 import type { Instance } from "./instance.ts";
+import type { Urgency } from "./pool-services.ts";
 
 interface BlankPoolOptions {
   readonly size: number;
@@ -30,6 +31,8 @@ export class BlankPool implements AsyncDisposable {
   readonly #options: BlankPoolOptions;
   readonly #ready: Instance[] = [];
   readonly #waiting = new Set<Receiver>();
+  /** Those that need theirs some time only: the pool itself comes first. */
+  readonly #patient = new Set<Receiver>();
   readonly #starting = new Set<Promise<void>>();
   #refill: Timer | undefined;
   #closed = false;
@@ -64,7 +67,11 @@ export class BlankPool implements AsyncDisposable {
   }
 
   /** Hands over the next instance that is started, or why there is none. */
-  request(receiver: Receiver): void {
+  request(urgency: Urgency, receiver: Receiver): void {
+    if (urgency === "later") {
+      this.#patient.add(receiver);
+      return this.#refillLater(REFILL_DELAY_MS);
+    }
     const ready = this.take();
     if (ready !== undefined) return receiver(ready);
     this.#waiting.add(receiver);
@@ -86,6 +93,7 @@ export class BlankPool implements AsyncDisposable {
     this.#closed = true;
     this.#refill?.cancel();
     this.#waiting.clear();
+    this.#patient.clear();
     await Promise.all(this.#starting);
     await Promise.all(this.#ready.map((instance) => (instance.stop(), instance.gone)));
     this.#ready.length = 0;
@@ -103,7 +111,7 @@ export class BlankPool implements AsyncDisposable {
     // While starts fail one is tried again and again, though nobody may want it: to learn when they
     // work once more.
     const size = Math.max(this.#options.size, this.#failing ? 1 : 0);
-    const wanted = this.#waiting.size + size - this.#ready.length;
+    const wanted = this.#waiting.size + this.#patient.size + size - this.#ready.length;
     while (!this.#closed && this.#starting.size < Math.min(MAX_STARTING, wanted)) this.#startOne();
   }
 
@@ -125,8 +133,9 @@ export class BlankPool implements AsyncDisposable {
   #failed(error: OrlaError): void {
     this.#failing = true;
     this.#options.onError(error);
-    const receivers = [...this.#waiting];
+    const receivers = [...this.#waiting, ...this.#patient];
     this.#waiting.clear();
+    this.#patient.clear();
     // Waits before it tries again: what failed now will hardly work at once.
     this.#refillLater(RETRY_DELAY_MS);
     for (const receiver of receivers) receiver(error);
@@ -135,14 +144,18 @@ export class BlankPool implements AsyncDisposable {
   #offer(instance: Instance): void {
     this.#failing = false;
     const [receiver] = this.#waiting;
-    if (receiver === undefined) {
-      this.#ready.push(instance);
-      // One that dies while it waits is replaced.
-      instance.gone.then(() => this.#lost(instance));
-      return;
+    if (receiver !== undefined) {
+      this.#waiting.delete(receiver);
+      return receiver(instance);
     }
-    this.#waiting.delete(receiver);
-    receiver(instance);
+    const [patient] = this.#patient;
+    if (patient !== undefined && this.#ready.length >= this.#options.size) {
+      this.#patient.delete(patient);
+      return patient(instance);
+    }
+    this.#ready.push(instance);
+    // One that dies while it waits is replaced.
+    instance.gone.then(() => this.#lost(instance));
   }
 
   #lost(instance: Instance): void {

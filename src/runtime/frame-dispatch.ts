@@ -1,7 +1,6 @@
 /** What each frame of an instance means. The instance may be hostile: see `protocol/frame.ts`. */
 import { Flag, type Frame, FrameType } from "../protocol/frame.ts";
 import { decodeCredit, decodeText, decodeWireError, type WireError } from "../protocol/messages.ts";
-import type { Outbox } from "../protocol/outbox.ts";
 import { brokenProtocol } from "./crash.ts";
 import type { Deliveries, Delivery } from "./deliveries.ts";
 
@@ -19,13 +18,14 @@ export interface FrameEvents {
   logged(callId: number, level: number, message: string): void;
   unhealthy(): void;
   hostCall(callId: number, flags: number, payload: Uint8Array): void;
+  /** It wants to know that everything sent to it has been read; 0 when it names no call. */
+  asked(lastStarted: number): void;
 }
 
 /** Throws ProtocolError for what no honest instance sends. */
 export function dispatchFrame(
   { type, flags, callId, payload }: Frame,
   deliveries: Deliveries,
-  outbox: Outbox,
   events: FrameEvents,
 ): void {
   const delivery = deliveries.find(callId);
@@ -69,7 +69,7 @@ export function dispatchFrame(
     case FrameType.log:
       return events.logged(callId, flags & 3, decodeText(payload));
     case FrameType.ping:
-      return outbox.bytes(FrameType.pong, 0, callId);
+      return events.asked(callId);
     case FrameType.pong:
       return;
     case FrameType.socketText:

@@ -1,22 +1,31 @@
 /**
- * The instances of one version, and the calls that wait for them.
+ * The calls of one version, and the instances they are given to.
  *
- * A call goes to the instance with the fewest calls that has room; when none has, another instance
- * is taken from the blank pool, up to MAX_INSTANCES; when there is none either, the call queues.
- * Idle instances end after a while, down to MIN_INSTANCES. A *retired* pool's version was replaced:
- * it keeps serving callers who still come with that version, but no idle instance stays.
+ * A call goes to the serving instance with the fewest calls that has room. When none has, a spare one
+ * serves from now on, or one is taken from the blank pool, up to MAX_INSTANCES; when there is none
+ * either, the call queues. What a pool has too many or too few instances of is `pool-upkeep.ts`'s
+ * matter, and that computing calls want more processors than one `growth.ts`'s.
+ *
+ * A *retired* pool's version was replaced: it keeps serving callers who still come with that version,
+ * but no idle instance stays.
  */
 import { OrlaError } from "../base/errors.ts";
+import type { Call } from "../functions/call.ts";
 import { type FunctionVersion, qualifiedName } from "../functions/function.ts";
 import { logLevels } from "../protocol/frame.ts";
 import { Backoff } from "./backoff.ts";
 import { CallQueue } from "./call-queue.ts";
-import type { Timer } from "./clock.ts";
 import { DeadlineList } from "./deadline-list.ts";
+import { wantsAnotherCore } from "./growth.ts";
 import type { Instance, InstanceOwner } from "./instance.ts";
+import { InstanceSet, type Role } from "./instance-set.ts";
 import { Invocation, type InvocationContext } from "./invocation.ts";
-import type { PoolServices } from "./pool-services.ts";
-import type { Call } from "../functions/call.ts";
+import type { PoolReport } from "./pool-report.ts";
+import type { PoolServices, Urgency } from "./pool-services.ts";
+import { NO_INSTANCES, type PoolSize, poolSizeOf } from "./pool-size.ts";
+import { PoolUpkeep } from "./pool-upkeep.ts";
+import { Tenure } from "./tenure.ts";
+import { WarmUp } from "./warm-up.ts";
 
 /** A call that was lost this often before it began has had its chances. */
 const MAX_LOST_DELIVERIES = 3;
@@ -31,18 +40,25 @@ export class FunctionPool implements InstanceOwner {
   readonly #deadlines: DeadlineList<Invocation>;
   readonly #queue = new CallQueue();
   readonly #backoff = new Backoff();
-  /** Those that may get calls. */
-  readonly #instances: Instance[] = [];
-  readonly #draining = new Set<Instance>();
-  #starting = 0;
-  #retired = false;
+  readonly #set = new InstanceSet();
+  readonly #upkeep: PoolUpkeep;
+  readonly #warmUp = new WarmUp(this.#set);
+  #size: PoolSize;
   #closed: OrlaError | undefined;
-  #idleTimer: Timer | undefined;
 
   constructor(version: FunctionVersion, services: PoolServices) {
     this.version = version;
     this.#services = services;
+    this.#size = poolSizeOf(version.options);
     this.#deadlines = new DeadlineList(services.clock);
+    this.#upkeep = new PoolUpkeep({
+      set: this.#set,
+      size: () => this.#size,
+      clock: services.clock,
+      idleTimeoutMs: services.idleTimeoutMs,
+      order: (role) => this.#mayStart() && this.#order(role, role === "serving" ? "soon" : "later"),
+      end: (instance) => this.#drain(instance),
+    });
     this.#context = {
       clock: services.clock,
       sink: services.sink,
@@ -58,35 +74,54 @@ export class FunctionPool implements InstanceOwner {
     return this.#queue.size;
   }
 
-  get instanceCount(): number {
-    return this.#instances.length;
-  }
-
-  get drainingCount(): number {
-    return this.#draining.size;
-  }
-
   get running(): number {
     let running = 0;
-    for (const { load } of this.#instances) running += load;
-    for (const { load } of this.#draining) running += load;
+    for (const { load } of this.#set.running()) running += load;
     return running;
+  }
+
+  /** Processors its instances use at the moment. */
+  get cpuShare(): number {
+    let share = 0;
+    for (const [, tenure] of this.#set.tenures()) share += tenure.cpuShare;
+    return share;
   }
 
   /** Its instances failed lately; forgetting the pool would forget to back off. */
   get failing(): boolean {
-    return this.#backoff.failures > 0;
+    return this.#backoff.isSerious(this.#services.clock.now());
+  }
+
+  /** Its options want instances there, calls or not. */
+  get expectsInstances(): boolean {
+    return this.#size.least > 0 || this.#size.spare > 0;
   }
 
   /** Nothing here needs looking after. */
   get quiet(): boolean {
-    return this.#queue.size === 0 && this.#instances.every(({ idle }) => idle) &&
-      this.#draining.size === 0;
+    return this.#queue.size === 0 && this.#set.serving.every(({ idle }) => idle) &&
+      this.#set.draining.size === 0;
   }
 
   get empty(): boolean {
-    return this.#queue.size === 0 && this.#instances.length === 0 && this.#draining.size === 0 &&
-      this.#starting === 0;
+    return this.#queue.size === 0 && this.#set.empty;
+  }
+
+  report(): PoolReport {
+    const { serving, spare, draining, ordered } = this.#set;
+    const now = this.#services.clock.now();
+    const importing = [...serving, ...spare].filter(({ state }) => state === "assigned").length;
+    return {
+      version: this.version,
+      starting: ordered.serving + ordered.spare + importing,
+      idle: serving.filter(({ idle, state }) => idle && state === "ready").length,
+      busy: serving.filter(({ idle, state }) => !idle && state === "ready").length,
+      spare: spare.filter(({ state }) => state === "ready").length,
+      draining: draining.size,
+      waiting: this.#queue.size,
+      retired: this.#size === NO_INSTANCES,
+      ...this.#backoff.report(now),
+    };
   }
 
   submit(call: Call): Invocation {
@@ -98,32 +133,44 @@ export class FunctionPool implements InstanceOwner {
     return invocation;
   }
 
-  /** Starts instances until MIN_INSTANCES are there. */
+  /** Starts what the options want to be there. */
   keepWarm(): void {
-    const { minInstances } = this.version.options;
-    const missing = minInstances - this.#instances.length - this.#starting;
-    for (let i = 0; i < missing; i++) this.#grow();
+    this.#upkeep.fill();
+  }
+
+  /** Resolves when an instance, and all that the options want, can take calls at once. */
+  async warm(): Promise<void> {
+    const blocked = this.#closed ?? this.#blockedBy();
+    if (blocked !== undefined) throw blocked;
+    this.#upkeep.fill();
+    if (this.#set.size === 0 && !this.#order("serving", "call")) throw this.#overloaded();
+    await this.#warmUp.done();
   }
 
   retire(): void {
-    this.#retired = true;
-    this.#endIdle(0);
+    this.#size = NO_INSTANCES;
+    this.#upkeep.endIdle(0);
   }
 
-  /** The idle instance that was used longest ago, as a candidate to make room for others. */
-  oldestIdle(): Instance | undefined {
-    let oldest: Instance | undefined;
-    for (const instance of this.#instances) {
-      if (!instance.idle) continue;
-      if (oldest === undefined || instance.idleSince < oldest.idleSince) oldest = instance;
+  /** Gives up an idle instance to make room for others. */
+  evict(instance: Instance): void {
+    this.#drain(instance);
+  }
+
+  /** The idle instance that was used longest ago; `kept` when the options want it to be there. */
+  oldestIdle(): { readonly instance: Instance; readonly kept: boolean } | undefined {
+    const [idle] = this.#set.idle();
+    if (idle !== undefined && this.#set.serving.length > this.#size.least) {
+      return { instance: idle, kept: false };
     }
-    return oldest;
+    const instance = this.#set.spare[0] ?? idle;
+    return instance === undefined ? undefined : { instance, kept: true };
   }
 
   /** To be called every tick while the pool is not quiet. */
   tick(now: number): void {
-    for (const instance of [...this.#instances, ...this.#draining]) {
-      for (const call of instance.tick(now)) this.#requeue(call);
+    for (const instance of [...this.#set.running()]) {
+      for (const call of instance.tick(now)) this.#giveBackToQueue(call);
     }
     for (const invocation of this.#deadlines) {
       // All have the same TIMEOUT, so the order of deadlines is that of arrival.
@@ -133,44 +180,70 @@ export class FunctionPool implements InstanceOwner {
     const { queueTimeoutMs } = this.#services;
     for (let call = this.#queue.peek(); call !== undefined; call = this.#queue.peek()) {
       if (now - call.queuedAt < queueTimeoutMs) break;
-      call.fail(overloaded("No instance came free in time"));
+      call.fail(this.#overloaded());
     }
+    this.#dispatch();
+    if (wantsAnotherCore(this.#set, now) && this.#mayGrow() && this.#services.hasFreeCore()) {
+      this.#order("serving", "soon", () => this.#size !== NO_INSTANCES);
+    }
+  }
+
+  /** To be called every second or so. */
+  upkeep(now: number): void {
+    if (this.#closed === undefined && this.#size !== NO_INSTANCES) this.#upkeep.look(now);
+  }
+
+  /** Room has come free on the node. */
+  roomCame(): void {
     this.#dispatch();
   }
 
   /** Takes no more calls; those that wait are refused. */
   close(reason: OrlaError): void {
     this.#closed = reason;
-    this.#idleTimer?.cancel();
+    this.#upkeep.stop();
     this.#deadlines.stop();
     this.#failQueue(reason);
-    for (const instance of [...this.#instances]) this.#drain(instance);
+    this.#warmUp.failed(reason);
+    for (const instance of [...this.#set.serving, ...this.#set.spare]) this.#drain(instance);
   }
 
   stopAll(): void {
-    for (const instance of [...this.#instances, ...this.#draining]) instance.stop();
+    for (const instance of [...this.#set.running(), ...this.#set.spare]) instance.stop();
   }
 
   onRoom(instance: Instance, cause: "imported" | "answered"): void {
     if (cause === "answered") this.#backoff.succeeded();
     this.#dispatch();
-    if (instance.idle) this.#watchIdle(instance);
+    if (cause === "imported") {
+      this.#upkeep.imported(instance);
+      this.#warmUp.look();
+    }
+    if (instance.idle) this.#upkeep.idle(instance, this.#isOver());
   }
 
   onDraining(instance: Instance): void {
-    this.#leave(instance);
-    this.#draining.add(instance);
+    this.#set.drain(instance);
     this.#dispatch();
   }
 
   onGone(instance: Instance, error: OrlaError | undefined, unstarted: Invocation[]): void {
-    this.#leave(instance);
-    this.#draining.delete(instance);
-    this.#services.released();
+    this.#set.remove(instance);
     if (error !== undefined) this.#backoff.failed(error, this.#services.clock.now());
+    this.#services.released(instance);
     for (const call of unstarted.reverse()) this.#requeue(call);
     this.#dispatch();
+    if (error !== undefined) this.#warmUp.failed(error);
     if (this.empty) this.#services.emptied(this);
+  }
+
+  surplusOf(instance: Instance): number {
+    return this.#set.surplusOf(instance, this.version.options.concurrency);
+  }
+
+  onTakenBack(calls: Invocation[]): void {
+    for (const call of calls) this.#giveBackToQueue(call);
+    this.#dispatch();
   }
 
   onLog(executionId: string | null, level: number, message: string): void {
@@ -185,7 +258,7 @@ export class FunctionPool implements InstanceOwner {
   }
 
   #place(call: Invocation): void {
-    const instance = this.#pick() ?? this.#growNow();
+    const instance = this.#pick();
     if (instance === undefined) this.#enqueue(call);
     else this.#deliver(instance, call);
   }
@@ -196,14 +269,7 @@ export class FunctionPool implements InstanceOwner {
   }
 
   #pick(): Instance | undefined {
-    const { concurrency } = this.version.options;
-    let best: Instance | undefined;
-    for (const instance of this.#instances) {
-      if (!instance.hasRoom(concurrency)) continue;
-      if (best === undefined || instance.load < best.load) best = instance;
-      if (best.load === 0) break;
-    }
-    return best;
+    return this.#set.pick(this.version.options.concurrency) ?? this.#growNow();
   }
 
   #enqueue(call: Invocation): void {
@@ -218,13 +284,15 @@ export class FunctionPool implements InstanceOwner {
     this.#growForQueue();
   }
 
+  /** For a call that an instance took with it. */
   #requeue(call: Invocation): void {
+    if (++call.lostDeliveries < MAX_LOST_DELIVERIES) return this.#giveBackToQueue(call);
+    call.fail(new OrlaError("instance_crashed", "Instances died before they began this call"));
+  }
+
+  #giveBackToQueue(call: Invocation): void {
     if (call.isOver) return;
     call.returned();
-    if (call.lostDeliveries >= MAX_LOST_DELIVERIES) {
-      const error = new OrlaError("instance_crashed", "Instances died before they began this call");
-      return call.fail(error);
-    }
     call.queuedAt = this.#services.clock.now();
     this.#queue.pushFront(call);
   }
@@ -233,13 +301,13 @@ export class FunctionPool implements InstanceOwner {
     if (this.#queue.size === 0) return;
     if (this.#closed !== undefined) return this.#failQueue(this.#closed);
     for (let call = this.#queue.peek(); call !== undefined; call = this.#queue.peek()) {
-      const instance = this.#pick() ?? this.#growNow();
+      const instance = this.#pick();
       if (instance === undefined) break;
       this.#queue.shift();
       this.#deliver(instance, call);
     }
     if (this.#queue.size === 0) return;
-    const blocked = this.#instances.length === 0 ? this.#blockedBy() : undefined;
+    const blocked = this.#blockedBy();
     if (blocked !== undefined) this.#failQueue(blocked);
     else this.#growForQueue();
   }
@@ -252,95 +320,89 @@ export class FunctionPool implements InstanceOwner {
 
   /** Failures in a row keep new instances from starting; live ones go on serving. */
   #blockedBy(): OrlaError | undefined {
-    if (this.#instances.length > 0) return undefined;
+    if (this.#set.serving.length > 0) return undefined;
     return this.#backoff.blockedBy(this.#services.clock.now());
   }
 
-  #mayGrow(): boolean {
+  #mayStart(): boolean {
     return this.#closed === undefined &&
-      this.#instances.length + this.#starting < this.version.options.maxInstances &&
       this.#backoff.blockedBy(this.#services.clock.now()) === undefined;
   }
 
-  /** Another instance at once, when a blank one is ready. */
+  #mayGrow(): boolean {
+    const { most } = this.#size === NO_INSTANCES ? poolSizeOf(this.version.options) : this.#size;
+    return this.#set.size < most && this.#mayStart();
+  }
+
+  /** Another instance at once, when a spare or a blank one is ready. */
   #growNow(): Instance | undefined {
+    const spare = this.#set.takeSpare();
+    if (spare !== undefined) {
+      this.#upkeep.fill();
+      return spare;
+    }
     if (!this.#mayGrow()) return undefined;
     const instance = this.#services.takeBlank();
-    if (instance !== undefined) this.#adopt(instance);
+    if (instance !== undefined) this.#adopt(instance, "serving");
     return instance;
   }
 
   #growForQueue(): void {
     const { concurrency } = this.version.options;
-    while (this.#queue.size > this.#starting * concurrency && this.#mayGrow()) {
-      if (!this.#grow()) return;
+    while (this.#queue.size > this.#set.ordered.serving * concurrency && this.#mayGrow()) {
+      if (!this.#order("serving", "call")) return;
     }
   }
 
-  /** Orders another instance; returns whether one may come. */
-  #grow(): boolean {
-    this.#starting++;
-    const ordered = this.#services.requestBlank((taken) => {
-      this.#starting--;
-      if (taken instanceof OrlaError) {
-        if (this.#instances.length === 0) this.#failQueue(taken);
-      } else if (this.#needsAnother()) this.#adopt(taken);
+  /** Orders another instance; returns whether one may come. `stillWanted` speaks beside the queue. */
+  #order(role: Role, urgency: Urgency, stillWanted = () => this.#upkeep.misses(role)): boolean {
+    const { ordered } = this.#set;
+    ordered[role]++;
+    const comes = this.#services.requestBlank(urgency, (taken) => {
+      ordered[role]--;
+      if (taken instanceof OrlaError) this.#notStarted(taken);
+      else if (this.#closed !== undefined) this.#services.giveBack(taken);
+      else if (this.#queue.size > 0) this.#adopt(taken, "serving");
+      else if (stillWanted() || this.#warmUp.waits) this.#adopt(taken, role);
       else this.#services.giveBack(taken);
       this.#dispatch();
     });
-    if (!ordered) this.#starting--;
-    return ordered;
+    if (!comes) ordered[role]--;
+    return comes;
   }
 
-  #needsAnother(): boolean {
-    const short = !this.#retired && this.#instances.length < this.version.options.minInstances;
-    return this.#closed === undefined && (this.#queue.size > 0 || short);
+  #notStarted(error: OrlaError): void {
+    if (this.#set.serving.length === 0) this.#failQueue(error);
+    this.#warmUp.failed(error);
   }
 
-  #adopt(instance: Instance): void {
-    this.#instances.push(instance);
+  #adopt(instance: Instance, role: Role): void {
+    const { clock, maxAgeMs, cpuMsOf } = this.#services;
+    const { memoryMb, cpuLimitPercent } = this.version.options;
+    const tenure = new Tenure({
+      now: clock.now(),
+      maxAgeMs,
+      cpuMs: () => cpuMsOf(instance.pid),
+      memoryUsedMb: () => instance.memoryUsedMb,
+      ...{ memoryMb, cpuLimitPercent },
+    });
+    this.#set.add(instance, role, tenure);
     instance.assign(this.version, this);
   }
 
-  #leave(instance: Instance): void {
-    const index = this.#instances.indexOf(instance);
-    if (index >= 0) this.#instances.splice(index, 1);
-  }
-
   #drain(instance: Instance): void {
-    this.#leave(instance);
-    this.#draining.add(instance);
+    this.#set.drain(instance);
     instance.drain();
   }
 
-  #watchIdle(instance: Instance): void {
-    if (this.#retired || this.#closed !== undefined) {
-      if (this.#queue.size === 0) this.#drain(instance);
-      return;
-    }
-    if (this.#instances.length <= this.version.options.minInstances) return;
-    this.#armIdle(this.#services.idleTimeoutMs);
+  /** No idle instance shall stay. */
+  #isOver(): boolean {
+    return this.#queue.size === 0 && (this.#size === NO_INSTANCES || this.#closed !== undefined);
   }
 
-  #armIdle(waitMs: number): void {
-    this.#idleTimer ??= this.#services.clock.after(Math.max(1, waitMs), () => {
-      this.#idleTimer = undefined;
-      this.#endIdle(this.#services.idleTimeoutMs);
-    });
-  }
-
-  /** Ends what has been idle for that long, the longest idle first. */
-  #endIdle(afterMs: number): void {
-    const { clock } = this.#services;
-    const keep = this.#retired ? 0 : this.version.options.minInstances;
-    const idle = this.#instances.filter((instance) => instance.idle)
-      .sort((a, b) => a.idleSince - b.idleSince);
-    for (const instance of idle) {
-      if (this.#instances.length <= keep) return;
-      const left = instance.idleSince + afterMs - clock.now();
-      if (left > 0) return this.#armIdle(left);
-      this.#drain(instance);
-    }
+  #overloaded(): OrlaError {
+    const full = this.#services.whyFull();
+    return overloaded(full === undefined ? "No instance came free in time" : full);
   }
 }
 

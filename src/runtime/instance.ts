@@ -60,6 +60,10 @@ export interface InstanceOwner {
    */
   onGone(instance: Instance, error: OrlaError | undefined, unstarted: Invocation[]): void;
   onLog(executionId: string | null, level: number, message: string): void;
+  /** How many of its calls others could begin earlier. */
+  surplusOf(instance: Instance): number;
+  /** Calls that it had not begun, the latest first. */
+  onTakenBack(calls: Invocation[]): void;
 }
 
 export interface InstanceOptions {
@@ -115,7 +119,7 @@ export class Instance {
     const events = this.#events();
     const onFrame = (frame: Frame) => {
       this.#pulse.beat();
-      dispatchFrame(frame, this.#deliveries, this.#outbox, events);
+      dispatchFrame(frame, this.#deliveries, events);
     };
     this.#channel = new InstanceChannel(connection, {
       onFrame,
@@ -152,6 +156,11 @@ export class Instance {
     return this.#deliveries.open === 0;
   }
 
+  /** At the last sample. */
+  get memoryUsedMb(): number | null {
+    return this.#memory.usedMb;
+  }
+
   /** Whether another call may be delivered. */
   hasRoom(concurrency: number): boolean {
     return this.#deliveries.load < concurrency && this.#pulse.responsive &&
@@ -162,6 +171,7 @@ export class Instance {
   assign(version: FunctionVersion, owner: InstanceOwner): void {
     const { limiter, directory } = this.#options;
     this.#state = "assigned";
+    this.idleSince = this.#options.clock.now();
     this.#version = version;
     this.#owner = owner;
     try {
@@ -243,25 +253,35 @@ export class Instance {
     if (this.#deliveries.hasCondemned(now)) this.#end({ kind: "cpu" });
     const active = this.#cpu.activeTime(now);
     if (!this.#pulse.check(active) || this.#state === "assigned") return [];
-    const withdrawn = this.#withdraw(active);
+    const begun = lastStarted(this.#options.directory);
+    const withdrawn = this.#takeBack(begun, Infinity, active - Pulse.WITHDRAW_AFTER_MS);
     // Nobody waits for any of its calls. If it hangs, it cannot hear so, and would keep a core.
     if (this.#deliveries.areForsaken()) this.#end({ kind: "hung" });
     return withdrawn;
   }
 
-  /** Takes back calls that a hung event loop has not started; see the sandbox's `start-gate.ts`. */
-  #withdraw(now: number): Invocation[] {
-    const begun = lastStarted(this.#options.directory);
-    const withdrawn: Invocation[] = [];
-    for (const delivery of this.#deliveries.all()) {
+  /**
+   * Takes calls back that it has not begun and will not before it has read of it, because its event
+   * loop hangs or because it waits for our word: see the sandbox's `start-gate.ts`. Latest first.
+   */
+  #takeBack(begun: number, most: number, sentUntil = Infinity): Invocation[] {
+    const taken: Invocation[] = [];
+    for (const delivery of this.#deliveries.all().reverse()) {
       const { invocation, callId, sentAt, phase } = delivery;
-      if (phase !== "running" || callId <= begun || !invocation.repeatable) continue;
-      if (now - sentAt < Pulse.WITHDRAW_AFTER_MS) continue;
+      if (callId <= begun || taken.length === most) break;
+      if (phase !== "running" || !invocation.repeatable || sentAt > sentUntil) continue;
       this.#outbox.bytes(FrameType.cancel, 0, callId);
       this.#forget(delivery);
-      withdrawn.push(invocation);
+      taken.push(invocation);
     }
-    return withdrawn;
+    return taken;
+  }
+
+  #asked(lastStarted: number): void {
+    const surplus = lastStarted === 0 ? 0 : this.#owner?.surplusOf(this) ?? 0;
+    const taken = surplus > 0 ? this.#takeBack(lastStarted, surplus) : [];
+    this.#outbox.bytes(FrameType.pong, 0, lastStarted);
+    if (taken.length > 0) this.#owner?.onTakenBack(taken);
   }
 
   #events(): FrameEvents {
@@ -279,6 +299,7 @@ export class Instance {
         this.#log(this.#deliveries.executionOf(callId), level, message),
       unhealthy: () => this.#drainItself(),
       hostCall: (...frame) => this.#hostCalls.frame(...frame),
+      asked: (lastStarted) => this.#asked(lastStarted),
     };
   }
 

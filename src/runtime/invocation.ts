@@ -37,7 +37,7 @@ export class Invocation implements HasDeadline<Invocation> {
   previous: Invocation | undefined;
   next: Invocation | undefined;
   listed = false;
-  /** Times an instance was lost before the call had started there. */
+  /** Times an instance died before the call had started there. Kept by the pool. */
   lostDeliveries = 0;
   /** Kept by the queue it waits in. */
   queued = false;
@@ -120,7 +120,6 @@ export class Invocation implements HasDeadline<Invocation> {
     this.#sender = undefined;
     this.#port = undefined;
     this.#state = "waiting";
-    this.lostDeliveries++;
   }
 
   /** More of the request's body may be sent. */

@@ -4,23 +4,36 @@ import type { Clock } from "./clock.ts";
 import type { FunctionPool } from "./function-pool.ts";
 import type { Instance } from "./instance.ts";
 
+/**
+ * What an instance is wanted for: a call that waits, for which idle instances are given up; calls that
+ * may come soon; or calls that may come some time, which must not keep others waiting.
+ */
+export type Urgency = "call" | "soon" | "later";
+
 /** What the pool of one version needs of the node. */
 export interface PoolServices {
   readonly clock: Clock;
   readonly sink: ExecutionSink;
   readonly idleTimeoutMs: number;
+  /** Instances are replaced at about this age. */
+  readonly maxAgeMs: number;
   /** Calls of one version that may wait. */
   readonly queueLimit: number;
   /** How long one of them may. */
   readonly queueTimeoutMs: number;
-  /** A blank instance that is ready; counts it against the node's limit. */
+  /** A blank instance that is ready, for a call; counts it against the node's limits. */
   takeBlank(): Instance | undefined;
-  /** Orders one; `false` when the node's limit is reached and nothing can be given up for it. */
-  requestBlank(receiver: (taken: Instance | OrlaError) => void): boolean;
+  /** Orders one; `false` when the node's limits are reached. */
+  requestBlank(urgency: Urgency, receiver: (taken: Instance | OrlaError) => void): boolean;
   /** Returns an ordered one unused. */
   giveBack(instance: Instance): void;
+  /** Which limit of the node is reached, as a sentence's end; `undefined` when none is. */
+  whyFull(): string | undefined;
+  /** Whether another busy process would have a processor to itself. */
+  hasFreeCore(): boolean;
+  cpuMsOf(pid: number): number | null;
   /** One that was taken is gone. */
-  released(): void;
+  released(instance: Instance): void;
   /** A call is over. */
   over(): void;
   /** The pool has something to look after: tick it until it is quiet. */

@@ -20,7 +20,9 @@ import type { InstanceKind, InstanceKinds } from "./instance-kind.ts";
 import { startInstance } from "./instance-start.ts";
 import { DenoLauncher, type Launcher } from "./launcher.ts";
 import { type Enforcement, type Limiter, MAX_FILE_BYTES } from "./limits.ts";
-import type { PoolServices } from "./pool-services.ts";
+import { type Evictable, NodeRoom } from "./node-room.ts";
+import type { PoolReport } from "./pool-report.ts";
+import type { PoolServices, Urgency } from "./pool-services.ts";
 
 /** Kills what the node leaves behind when it dies itself. Implemented by `server/`. */
 export interface Reaper {
@@ -43,12 +45,18 @@ export interface RuntimeOptions {
   readonly poolSize?: number;
   /** Instances of all functions together. */
   readonly maxTotalInstances?: number;
+  /** Memory of all instances together, beyond what they share; `null` for no limit. */
+  readonly memoryBudgetBytes?: number | null;
   readonly idleTimeoutMs?: number;
+  /** Instances are replaced at about this age. */
+  readonly maxAgeMs?: number;
   /** Calls of one version that may wait for an instance. */
   readonly queueLimit?: number;
   readonly queueTimeoutMs?: number;
   /** How long calls may go on once the runtime is disposed. */
   readonly drainTimeoutMs?: number;
+  /** Processors that instances may use; those of the machine by default. */
+  readonly cores?: number;
   readonly clock?: Clock;
   readonly launcher?: Launcher;
   /** What else than Deno functions may run in; nothing by default. */
@@ -62,9 +70,16 @@ export interface RuntimeOptions {
 export interface RuntimeStats {
   readonly instances: {
     readonly blank: number;
-    readonly assigned: number;
+    /** On their way to a function, or importing it. */
+    readonly starting: number;
+    readonly idle: number;
+    readonly busy: number;
+    /** Idle, and kept for when others are busy. */
+    readonly spare: number;
     readonly draining: number;
   };
+  /** Private memory of all of them, when measured last. */
+  readonly memoryBytes: number;
   readonly calls: { readonly running: number; readonly waiting: number };
   /** No process to run functions in is ready, and none starts. */
   readonly startsFail: boolean;
@@ -75,23 +90,35 @@ export interface RuntimeStats {
 export interface Runtime extends Invoker, AsyncDisposable {
   /** Resolves when the pool of blank processes is full. */
   ready(): Promise<void>;
-  /** Starts the version's MIN_INSTANCES. */
+  /** Starts what the version's options want to be there, and keeps it there. */
   keepWarm(version: FunctionVersion): void;
+  /** Resolves when an instance of the version, and all that its options want, can take calls at once. */
+  warm(version: FunctionVersion): Promise<void>;
   /**
    * The function's versions changed: instances of all versions but `currentVersionId` end as their
    * calls do. Callers who still come with an older version are served.
    */
   retire(functionId: string, currentVersionId?: string): void;
   stats(): RuntimeStats;
+  /** How each version is doing that has instances, or had and failed. */
+  report(): PoolReport[];
 }
 
 /** Hung event loops, memory and waiting times are looked at this often while calls are open. */
 const TICK_MS = 100;
 
+/** A processor counts as free when so much of it is. */
+const FREE_CORE_SHARE = 0.5;
+
+/** Memory is measured, and missing or old instances are replaced, this often. */
+const UPKEEP_MS = 1000;
+
 const DEFAULTS = {
   poolSize: 4,
   maxTotalInstances: 256,
+  memoryBudgetBytes: null,
   idleTimeoutMs: 60_000,
+  maxAgeMs: Infinity,
   queueLimit: 1024,
   queueTimeoutMs: 10_000,
   drainTimeoutMs: 10_000,
@@ -110,7 +137,8 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       bootstrap: await writeBootstrap(`${runtimeDir}/bootstrap`),
       egressPort: options.egress?.port ?? null,
     });
-  return new Supervisor({ ...DEFAULTS, clock: systemClock, ...options, launcher });
+  const cores = navigator.hardwareConcurrency;
+  return new Supervisor({ ...DEFAULTS, clock: systemClock, cores, ...options, launcher });
 }
 
 class Supervisor implements Runtime {
@@ -123,17 +151,24 @@ class Supervisor implements Runtime {
   readonly #services: Omit<PoolServices, "takeBlank" | "requestBlank" | "giveBack">;
   /** All whose process or directory is still there. */
   readonly #instances = new Set<Instance>();
+  readonly #room: NodeRoom;
   #nextInstance = 0;
-  #assigned = 0;
   #openCalls = 0;
   #tick: Timer | undefined;
+  #upkeep: Timer | undefined;
   #stopping = false;
   #allOver: (() => void) | undefined;
 
   constructor(options: Required<RuntimeOptions>) {
     this.#options = options;
-    const { clock, sink, idleTimeoutMs, queueLimit, queueTimeoutMs } = this.#options;
-    const { launcher, poolSize } = this.#options;
+    const { clock, sink, idleTimeoutMs, maxAgeMs, queueLimit, queueTimeoutMs } = options;
+    const { launcher, poolSize, maxTotalInstances, memoryBudgetBytes } = options;
+    this.#room = new NodeRoom({
+      maxInstances: maxTotalInstances,
+      memoryBudgetBytes,
+      memoryOf: (pid) => this.#limiter.memoryOf(pid),
+      evictables: () => this.#evictables(),
+    });
     this.#deno = {
       name: "deno",
       launcher,
@@ -147,15 +182,20 @@ class Supervisor implements Runtime {
       clock,
       sink,
       idleTimeoutMs,
+      maxAgeMs,
       queueLimit,
       queueTimeoutMs,
-      released: () => void this.#assigned--,
+      whyFull: () => this.#room.whyFull(),
+      hasFreeCore: () => this.#hasFreeCore(),
+      cpuMsOf: (pid) => this.#limiter.cpuMsOf(pid),
+      released: (instance) => this.#released(instance),
       over: () => {
         if (--this.#openCalls === 0) this.#allOver?.();
       },
       active: (pool) => this.#activate(pool),
       emptied: (pool) => this.#emptied(pool),
     };
+    this.#armUpkeep();
   }
 
   ready(): Promise<void> {
@@ -197,25 +237,41 @@ class Supervisor implements Runtime {
     }
   }
 
+  async warm(version: FunctionVersion): Promise<void> {
+    if (this.#stopping) throw new OrlaError("unavailable", "This node is stopping");
+    await this.#poolOf(version).warm();
+  }
+
   stats(): RuntimeStats {
-    let [assigned, draining, running, waiting] = [0, 0, 0, 0];
+    const sums = { starting: 0, idle: 0, busy: 0, spare: 0, draining: 0 };
+    let [running, waiting] = [0, 0];
     for (const pool of this.#pools.values()) {
-      assigned += pool.instanceCount;
-      draining += pool.drainingCount;
+      const report = pool.report();
+      sums.starting += report.starting;
+      sums.idle += report.idle;
+      sums.busy += report.busy;
+      sums.spare += report.spare;
+      sums.draining += report.draining;
       running += pool.running;
       waiting += pool.waiting;
     }
     return {
-      instances: { blank: this.#blanks.size, assigned, draining },
+      instances: { blank: this.#blanks.size, ...sums },
+      memoryBytes: this.#room.memoryBytes,
       calls: { running, waiting },
       startsFail: this.#blanks.of(this.#deno).failing,
       enforced: this.#limiter.enforced,
     };
   }
 
+  report(): PoolReport[] {
+    return [...this.#pools.values()].map((pool) => pool.report());
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
+    this.#upkeep?.cancel();
     await this.#callsOver();
     const pools = [...this.#pools.values()];
     for (const pool of pools) {
@@ -247,9 +303,9 @@ class Supervisor implements Runtime {
       pool = new FunctionPool(version, {
         ...this.#services,
         takeBlank: () => this.#takeBlank(blanks),
-        requestBlank: (receiver) => this.#requestBlank(blanks, receiver),
+        requestBlank: (urgency, receiver) => this.#requestBlank(blanks, urgency, receiver),
         giveBack: (instance) => {
-          this.#assigned--;
+          this.#room.free();
           blanks.give(instance);
         },
       });
@@ -291,39 +347,55 @@ class Supervisor implements Runtime {
     });
     born.instance = instance;
     this.#instances.add(instance);
-    instance.gone.then(() => this.#instances.delete(instance));
+    this.#room.started(instance);
+    instance.gone.then(() => {
+      this.#instances.delete(instance);
+      this.#room.ended(instance);
+    });
     return instance;
   }
 
   #takeBlank(blanks: BlankPool): Instance | undefined {
-    if (!this.#roomForAnother()) return undefined;
+    if (blanks.size === 0 || !this.#room.take("call")) return undefined;
     const instance = blanks.take();
-    if (instance !== undefined) this.#assigned++;
+    if (instance === undefined) this.#room.free();
     return instance;
   }
 
-  #requestBlank(blanks: BlankPool, receiver: Receiver): boolean {
-    if (!this.#roomForAnother()) return false;
-    this.#assigned++;
-    blanks.request((taken) => {
-      if (taken instanceof OrlaError) this.#assigned--;
+  #requestBlank(blanks: BlankPool, urgency: Urgency, receiver: Receiver): boolean {
+    // What may come some time gives way to what waits.
+    if (urgency === "later" && this.#someWait()) return false;
+    if (!this.#room.take(urgency)) return false;
+    blanks.request(urgency, (taken) => {
+      if (taken instanceof OrlaError) this.#room.free();
       receiver(taken);
     });
     return true;
   }
 
-  /** At the node's limit, the instance of any function that was idle longest gives way. */
-  #roomForAnother(): boolean {
-    if (this.#assigned < this.#options.maxTotalInstances) return true;
-    let oldest: Instance | undefined;
+  *#evictables(): Iterable<Evictable> {
     for (const pool of this.#pools.values()) {
       const candidate = pool.oldestIdle();
       if (candidate === undefined) continue;
-      if (oldest === undefined || candidate.idleSince < oldest.idleSince) oldest = candidate;
+      const { instance, kept } = candidate;
+      yield { instance, kept, evict: () => pool.evict(instance) };
     }
-    oldest?.drain();
-    // It counts until it is gone; the waiting call finds its place at the next tick.
+  }
+
+  #someWait(): boolean {
+    for (const { waiting } of this.#active) if (waiting > 0) return true;
     return false;
+  }
+
+  #released(instance: Instance): void {
+    this.#room.free(instance);
+    for (const pool of this.#active) if (pool.waiting > 0) pool.roomCame();
+  }
+
+  #hasFreeCore(): boolean {
+    let used = 0;
+    for (const { cpuShare } of this.#active) used += cpuShare;
+    return used + FREE_CORE_SHARE <= this.#options.cores;
   }
 
   #activate(pool: FunctionPool): void {
@@ -345,8 +417,20 @@ class Supervisor implements Runtime {
     if (this.#active.size > 0) this.#armTick();
   }
 
+  #armUpkeep(): void {
+    this.#upkeep = this.#options.clock.after(UPKEEP_MS, () => {
+      const now = this.#options.clock.now();
+      this.#room.measure();
+      for (const pool of this.#pools.values()) {
+        pool.upkeep(now);
+        if (pool.empty) this.#emptied(pool);
+      }
+      this.#armUpkeep();
+    });
+  }
+
   #emptied(pool: FunctionPool): void {
-    if (!pool.failing) this.#forget(pool);
+    if (!pool.failing && !pool.expectsInstances) this.#forget(pool);
   }
 
   #forget(pool: FunctionPool): void {

@@ -21,7 +21,7 @@ export function watchNode(metrics: Metrics, { catalog, runtime, writer }: NodePa
   metrics.watch({
     type: "gauge",
     name: "orla_instances",
-    help: "Processes of functions: blank, assigned to a function, or draining.",
+    help: "Processes of functions: blank; starting, idle, busy or spare with one; or draining.",
     labelNames: ["state"],
     read: () =>
       Object.entries(runtime.stats().instances).map(([state, value]) => ({

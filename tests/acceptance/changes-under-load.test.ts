@@ -4,7 +4,7 @@ import { type OrlaProcess, startOrlaProcess } from "../orla.ts";
 import { eventually } from "../processes.ts";
 import { callJson } from "./http-calls.ts";
 import { type Answer, failures, startLoad } from "./load.ts";
-import { metric } from "./metric.ts";
+import { assignedInstances } from "./metric.ts";
 import { openSession, type SqlSession } from "./sql-session.ts";
 
 let orla: OrlaProcess;
@@ -124,7 +124,7 @@ Deno.test("instances end and start in the midst of calls: no call fails", async 
       async () => {
         pids.add(await callJson(orla, "waves", 0));
         alone++;
-        return await metric(orla, 'orla_instances{state="assigned"}') === 1;
+        return await assignedInstances(orla) === 1;
       },
       10_000,
       "one instance is left",

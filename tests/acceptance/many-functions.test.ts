@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { startOrlaProcess } from "../orla.ts";
 import { eventually, familyOf } from "../processes.ts";
 import { callFunction, callJson } from "./http-calls.ts";
-import { metric } from "./metric.ts";
+import { assignedInstances, metric } from "./metric.ts";
 import { openSession } from "./sql-session.ts";
 
 const FUNCTIONS = 1_000;
@@ -61,7 +61,7 @@ Deno.test("a thousand functions, five hundred called once in random order; then 
     env: { ORLA_IDLE_TIMEOUT: "500ms", ORLA_MAX_INSTANCES: "64" },
   });
   await using session = await openSession(orla.sqlUrl);
-  const assigned = () => metric(orla, 'orla_instances{state="assigned"}');
+  const assigned = () => assignedInstances(orla);
   const quiet = () =>
     eventually(
       async () =>

@@ -65,7 +65,7 @@ export class Instance implements CallHost {
     this.#gate = new StartGate(
       options.started,
       (call) => runInScope(call, () => void this.#run(call)),
-      () => this.outbox.bytes(FrameType.ping, 0, 0),
+      (lastStarted) => this.outbox.bytes(FrameType.ping, 0, lastStarted),
     );
   }
 

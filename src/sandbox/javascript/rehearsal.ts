@@ -40,6 +40,7 @@ async function perform(style: Style, url: string, started: Deno.FsFile): Promise
   const over = Promise.withResolvers<void>();
   let open = calls.length;
   const answers = new FrameDecoder(({ type, callId }) => {
+    if (type === FrameType.ping) supervisor.bytes(FrameType.pong, 0, callId);
     const answered = type === FrameType.reply || (type === FrameType.error && callId > 0);
     if (answered && --open === 0) over.resolve();
     if (type === FrameType.error && callId === 0) over.reject(new Error("cannot rehearse"));
