@@ -261,7 +261,7 @@ Deno.test("a wrong setting stops the start with its name and code 2", async () =
   const cases = [
     [{ ORLA_HTP_PORT: "1" }, /ORLA_HTP_PORT is not known; did you mean ORLA_HTTP_PORT/],
     [{ ORLA_SQL_PORT: "many" }, /ORLA_SQL_PORT must be a port/],
-    [{ REDIS_URL: "redis://127.0.0.1" }, /REDIS_URL: .*not supported yet/],
+    [{ REDIS_URL: "http://127.0.0.1" }, /REDIS_URL must be a redis:/],
   ] as const;
   for (const [env, message] of cases) {
     const { code, stderr, stdout } = await runOrla(["start"], { env });

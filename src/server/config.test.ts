@@ -92,7 +92,7 @@ const refused: ReadonlyArray<
   ["not JSON", { text: "{,}" }, /orla\.json is not JSON/],
   ["not an object", { text: "[]" }, /must hold a JSON object/],
   ["missing file", { configFile: "other.json" }, /other\.json: there is no such file/],
-  ["Redis", { env: { REDIS_URL: "redis://h" } }, /REDIS_URL: .*not supported yet/, "not_supported"],
+  ["Redis", { env: { REDIS_URL: "http://u:hunter22@h" } }, /REDIS_URL must be a redis:/],
   [
     "folder",
     { json: { functionsDir: "f" } },

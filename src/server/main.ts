@@ -10,6 +10,7 @@ import { createLogger, type Logger } from "../base/log.ts";
 import { type Catalog, openCatalog } from "../catalog/catalog.ts";
 import { type FunctionVersion, qualifiedName } from "../functions/function.ts";
 import { startExecutionWriter } from "../observability/execution-writer.ts";
+import { FunctionMetrics } from "../observability/function-metrics.ts";
 import { Metrics } from "../observability/metrics.ts";
 import { teeSink } from "../observability/tee-sink.ts";
 import { chooseLauncher } from "../runtime/confinement/choose-launcher.ts";
@@ -23,6 +24,7 @@ import { prepareDatabase } from "./database-check.ts";
 import { lockDataDir } from "./data-dir.ts";
 import { startEmbeddedPostgres } from "./embedded-postgres.ts";
 import { startFronts } from "./fronts.ts";
+import { startFunctionServices } from "./function-services.ts";
 import { type Keys, loadKeys } from "./keys.ts";
 import { type Reaper, startReaper } from "./reaper.ts";
 import { watchNode } from "./node-metrics.ts";
@@ -108,6 +110,11 @@ export async function startOrla(
   ]);
 
   const metrics = new Metrics();
+  const functionMetrics = new FunctionMetrics();
+  functionMetrics.showIn(metrics);
+  const { services: hostServices } = started.use(
+    await startFunctionServices({ config, database, metrics, functionMetrics, log }),
+  );
   const { launcher, report: confinement } = await choosing;
   const runtime = started.use(
     await createRuntime({
@@ -123,8 +130,9 @@ export async function startOrla(
       drainTimeoutMs: config.drainTimeoutMs,
     }),
   );
+      hostServices,
   watchNode(metrics, { catalog, runtime, writer });
-  started.defer(followChanges(catalog, runtime, metrics));
+  started.defer(followChanges(catalog, runtime, [metrics, functionMetrics]));
 
   const onError = (error: unknown) => log.error("unexpected error of a connection", { error });
   const endpoint = started.use(
@@ -212,7 +220,11 @@ async function openDatabase(
 }
 
 /** What a version holds in memory ends when another takes its place. */
-function followChanges(catalog: Catalog, runtime: Runtime, metrics: Metrics): () => void {
+function followChanges(
+  catalog: Catalog,
+  runtime: Runtime,
+  metrics: readonly { forget(name: string): void }[],
+): () => void {
   const names = new Map<string, string>();
   const follow = (version: FunctionVersion) => {
     names.set(version.functionId, qualifiedName(version));
@@ -223,16 +235,18 @@ function followChanges(catalog: Catalog, runtime: Runtime, metrics: Metrics): ()
     runtime.retire(functionId, current?.versionId);
     const name = names.get(functionId);
     const isRenamed = current === null || qualifiedName(current) !== name;
-    if (name !== undefined && isRenamed) metrics.forget(name);
+    if (name !== undefined && isRenamed) { for (const each of metrics) each.forget(name); }
     if (current === null) names.delete(functionId);
     else follow(current);
   });
 }
 
 function secretsOf(config: Config, keys: Keys): string[] {
-  const password = config.databaseUrl === null ? "" : new URL(config.databaseUrl).password;
+  const passwordIn = (url: string | null) => url === null ? "" : new URL(url).password;
   return [
     ...[keys.serviceKey, keys.anonKey, keys.databasePassword],
-    ...[password, decodeURIComponent(password)],
+    ...[config.databaseUrl, config.redisUrl].map(passwordIn).flatMap((
+      password,
+    ) => [password, decodeURIComponent(password)]),
   ];
 }

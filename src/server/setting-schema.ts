@@ -32,3 +32,7 @@ export function duration(minMs: number, maxMs: number): z.ZodType<number> {
 export const postgresUrl = z.string().refine((written) =>
   /^postgres(ql)?:\/\//.test(written) && URL.canParse(written)
 );
+
+export const redisUrl = z.string().refine((written) =>
+  /^rediss?:\/\//.test(written) && URL.canParse(written)
+);

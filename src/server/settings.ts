@@ -7,7 +7,15 @@
  */
 import { z } from "zod";
 import { type LogLevel, logLevels } from "../base/log.ts";
-import { duration, integer, optionalText, postgresUrl, text, yesOrNo } from "./setting-schema.ts";
+import {
+  duration,
+  integer,
+  optionalText,
+  postgresUrl,
+  redisUrl,
+  text,
+  yesOrNo,
+} from "./setting-schema.ts";
 
 export interface Setting<T = unknown> {
   /** Name of the environment variable. */
@@ -95,7 +103,26 @@ export const settings = {
     schema: integer(2, 1000),
     expects: "a whole number from 2 to 1000",
     default: 10,
-    help: "connections Orla itself may hold to Postgres, beside those of its SQL clients",
+    help:
+      "connections to Postgres for the records of executions; Orla holds a handful more itself",
+  }),
+  functionDatabaseConnections: setting({
+    env: "ORLA_FUNCTION_DATABASE_CONNECTIONS",
+    flag: "function-database-connections",
+    value: "count",
+    schema: integer(1, 1000),
+    expects: "a whole number from 1 to 1000",
+    default: 20,
+    help: "connections to Postgres that functions may use, all of them together",
+  }),
+  databaseConnectionsPerFunction: setting({
+    env: "ORLA_DATABASE_CONNECTIONS_PER_FUNCTION",
+    flag: "database-connections-per-function",
+    value: "count",
+    schema: integer(1, 1000),
+    expects: "a whole number from 1 to 1000",
+    default: 5,
+    help: "how many of those one function may use at once; more wait",
   }),
   callbackHost: setting<string | null>({
     env: "ORLA_CALLBACK_HOST",
@@ -272,12 +299,12 @@ export const settings = {
     env: "REDIS_URL",
     flag: "redis-url",
     value: "url",
-    schema: optionalText,
-    expects: "a redis:// URL",
+    schema: redisUrl,
+    expects: "a redis:// or rediss:// URL",
     default: null,
+    shownDefault: "kv is kept in Postgres",
     secret: true,
-    help: "counters and cache shared by several nodes",
-    unsupported: "sharing counters and cache through Redis or Valkey is not supported yet",
+    help: "keep kv in this Valkey or Redis (6 or newer)",
   }),
   functionsDir: setting<string | null>({
     env: "ORLA_FUNCTIONS_DIR",
@@ -313,3 +340,4 @@ export type SettingValues = {
 export const settingList: ReadonlyArray<readonly [SettingName, Setting]> =
   // The keys are the literal's own: nothing else can be added to a frozen `as const` object.
   (Object.keys(settings) as SettingName[]).map((name) => [name, settings[name] as Setting]);
+    shownDefault: "kv is kept in Postgres",
