@@ -340,4 +340,3 @@ export type SettingValues = {
 export const settingList: ReadonlyArray<readonly [SettingName, Setting]> =
   // The keys are the literal's own: nothing else can be added to a frozen `as const` object.
   (Object.keys(settings) as SettingName[]).map((name) => [name, settings[name] as Setting]);
-    shownDefault: "kv is kept in Postgres",
