@@ -31,6 +31,7 @@ export function banner({ orla, config, workingDirectory, startMs }: BannerOption
     `  data      ${config.dataDir}`,
     `  sandbox   ${sandboxLevel(about.sandbox)}`,
     `            ${confinementLevel(about.confinement)}`,
+    ...unconfinedPython(about.confinement, config),
     "",
     `  psql ${get("sql")}`,
     `  curl -H apikey:${get("anon-key")} ${state.http}/functions/v1/hello`,
@@ -63,6 +64,12 @@ function confinementLevel(report: Orla["about"]["confinement"]): string {
   const [first] = missingBelow(report, 3);
   const rest = first === undefined ? "" : `; not enforced: ${first.what} (${first.why})`;
   return `confinement level ${lowestLevel(report)} of 3${rest}; see \`orla doctor\``;
+}
+
+/** Loud, as it is a hole that was asked for. */
+function unconfinedPython(report: Orla["about"]["confinement"], config: Config): string[] {
+  if (report.python.level >= 1 || !config.pythonUnconfined) return [];
+  return ["            PYTHON IS NOT CONFINED: its functions may do whatever this process may"];
 }
 
 /** As the user can type it here. */

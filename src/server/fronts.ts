@@ -4,7 +4,10 @@ import { OrlaError } from "../base/errors.ts";
 import { apiRoutes } from "../api/routes.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Invoker } from "../functions/call.ts";
+import type { PythonCompiler } from "../functions/compile-python.ts";
 import { CompilerThread } from "../functions/compiler-thread.ts";
+import { type FunctionVersion, namespaceOf } from "../functions/function.ts";
+import { defaultOptions } from "../functions/option-table.ts";
 import { startHttpGateway } from "../gateway/http-gateway.ts";
 import { createKeyVerifier } from "../gateway/keys.ts";
 import type { Metrics } from "../observability/metrics.ts";
@@ -25,6 +28,7 @@ export interface FrontsOptions {
   readonly invoker: Invoker;
   /** Whether no process to run functions in is to be had. */
   readonly startsFail: () => boolean;
+  readonly python: PythonCompiler;
   readonly metrics: Metrics;
   readonly version: string;
   readonly onError: (thrown: unknown) => void;
@@ -39,7 +43,7 @@ export interface Fronts extends AsyncDisposable {
 
 export async function startFronts(options: FrontsOptions): Promise<Fronts> {
   const { config, keys, log, database, catalog, invoker, startsFail, metrics } = options;
-  const { version, onError } = options;
+  const { version, python, onError } = options;
   const { host } = config;
   const tls = await readCertificate(config);
   await using started = new AsyncDisposableStack();
@@ -51,7 +55,18 @@ export async function startFronts(options: FrontsOptions): Promise<Fronts> {
         port: config.sqlPort,
         upstream: database.upstream,
         ...tls === null ? {} : { tls },
-        translator: createTranslator((input) => compiler.compile(input)),
+        translator: createTranslator(
+          (input) =>
+            input.language === "python"
+              ? python.compile(input, input.options ?? defaultOptions)
+              : compiler.compile(input),
+          {
+            current: (schema, name) => currentVersion(catalog, schema, name),
+            checkOptions: async (language, functionOptions) => {
+              if (language === "python") await python.checkDemands(functionOptions);
+            },
+          },
+        ),
         afterEdgeChange: () => catalog.sync(),
         limits: { drainTimeoutMs: config.drainTimeoutMs },
         onError,
@@ -103,6 +118,17 @@ export async function startFronts(options: FrontsOptions): Promise<Fronts> {
       await owned.disposeAsync();
     },
   };
+}
+
+/** Without a schema, the only function of the name there is: nobody here knows the search_path. */
+function currentVersion(
+  catalog: Catalog,
+  schema: string | null,
+  name: string,
+): FunctionVersion | undefined {
+  if (schema !== null) return catalog.find(namespaceOf(schema), name);
+  const named = [...catalog.current()].filter((version) => version.name === name);
+  return named.length === 1 ? named[0] : undefined;
 }
 
 async function readCertificate(config: Config): Promise<{ cert: string; key: string } | null> {

@@ -29,6 +29,7 @@ import { type Keys, loadKeys } from "./keys.ts";
 import { type Reaper, startReaper } from "./reaper.ts";
 import { watchNode } from "./node-metrics.ts";
 import { releaseVersion } from "./release.ts";
+import { openPython } from "./python.ts";
 import { createRuntimeDir } from "./runtime-dir.ts";
 import { requireSandbox } from "./sandbox-requirement.ts";
 import { type NodeState, writeStateFile } from "./state-file.ts";
@@ -115,10 +116,15 @@ export async function startOrla(
   const { services: hostServices } = started.use(
     await startFunctionServices({ config, database, metrics, functionMetrics, log }),
   );
-  const { launcher, report: confinement } = await choosing;
+  const chosen = await choosing;
+  const { launcher, report: confinement } = chosen;
+  const python = started.use(
+    await openPython({ config, chosen, network: { mode: "none" }, runtimeDir, log }),
+  );
   const runtime = started.use(
     await createRuntime({
       launcher,
+      otherKinds: python.kinds,
       denoPath: Deno.execPath(),
       runtimeDir,
       sink: teeSink(metrics, writer),
@@ -128,9 +134,9 @@ export async function startOrla(
       maxTotalInstances: config.maxInstances,
       idleTimeoutMs: config.idleTimeoutMs,
       drainTimeoutMs: config.drainTimeoutMs,
+      hostServices,
     }),
   );
-      hostServices,
   watchNode(metrics, { catalog, runtime, writer });
   started.defer(followChanges(catalog, runtime, [metrics, functionMetrics]));
 
@@ -150,6 +156,7 @@ export async function startOrla(
     await startFronts({
       ...{ config, keys, log, database, catalog, metrics, version, onError },
       invoker: runtime,
+      python: python.compiler,
       startsFail: () => runtime.stats().startsFail,
     }),
   );

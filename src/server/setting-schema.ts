@@ -13,6 +13,41 @@ export const yesOrNo = z.union([
   z.enum(["true", "false"]).transform((word) => word === "true"),
 ]);
 
+/** Names of modules, apart by commas or as a list; one that ends in `?` need not be there. */
+export const moduleNames = z.union([
+  z.string().transform((written) => written.split(",").map((name) => name.trim()).filter(Boolean)),
+  z.array(z.string()),
+]).pipe(z.array(z.string().regex(/^[A-Za-z_][\w.]*\??$/)));
+
+const environmentPath = z.string().startsWith("/");
+const environment = z.union([
+  environmentPath.transform((path): { path: string; preload?: string[] | undefined } => ({ path })),
+  z.strictObject({ path: environmentPath, preload: moduleNames.optional() }),
+]);
+const environments = z.record(
+  z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/).refine((name) => name !== "default"),
+  environment,
+);
+export type PythonEnvironmentSettings = z.infer<typeof environments>;
+
+/** `name=path` apart by commas, or an object, in JSON where it is text. */
+export const pythonEnvironments: z.ZodType<PythonEnvironmentSettings> = z.union([
+  z.string().transform((written, context) => {
+    try {
+      if (written.trim().startsWith("{")) return JSON.parse(written);
+    } catch {
+      context.addIssue("not JSON");
+      return z.NEVER;
+    }
+    const pairs = written.split(",").map((pair) => pair.trim()).filter(Boolean);
+    return Object.fromEntries(pairs.map((pair) => {
+      const equals = pair.indexOf("=");
+      return [pair.slice(0, Math.max(0, equals)), pair.slice(equals + 1)];
+    }));
+  }),
+  z.record(z.string(), z.unknown()),
+]).pipe(environments);
+
 /** Milliseconds: a plain number, or one with a unit. */
 export function duration(minMs: number, maxMs: number): z.ZodType<number> {
   const units: Readonly<Record<string, number>> = {
@@ -29,10 +64,10 @@ export function duration(minMs: number, maxMs: number): z.ZodType<number> {
   return z.union([digits, withUnit]).pipe(z.number().min(minMs).max(maxMs));
 }
 
-export const postgresUrl = z.string().refine((written) =>
-  /^postgres(ql)?:\/\//.test(written) && URL.canParse(written)
-);
-
 export const redisUrl = z.string().refine((written) =>
   /^rediss?:\/\//.test(written) && URL.canParse(written)
+);
+
+export const postgresUrl = z.string().refine((written) =>
+  /^postgres(ql)?:\/\//.test(written) && URL.canParse(written)
 );
