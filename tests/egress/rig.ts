@@ -30,10 +30,13 @@ export interface Admitted {
   readonly refused: string[];
 }
 
-export async function createRig(options: Partial<EgressProxyOptions> = {}): Promise<Rig> {
-  const dns = await startDnsServer();
+/** Asks the DNS server, and takes {@link PUBLIC} for the internet. */
+export function netOptions(
+  dns: DnsServer,
+  options: Partial<EgressProxyOptions> = {},
+): EgressProxyOptions {
   const platform = options.platform ?? (() => []);
-  const proxy = new EgressProxy({
+  return {
     platform,
     resolver: dns.resolver,
     surroundings: (proxyPort) => {
@@ -45,7 +48,12 @@ export async function createRig(options: Partial<EgressProxyOptions> = {}): Prom
       };
     },
     ...options,
-  });
+  };
+}
+
+export async function createRig(options: Partial<EgressProxyOptions> = {}): Promise<Rig> {
+  const dns = await startDnsServer();
+  const proxy = new EgressProxy(netOptions(dns, options));
   return {
     proxy,
     dns,

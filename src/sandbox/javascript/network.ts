@@ -1,10 +1,12 @@
 /** Leads everything that reaches into the network to the way out. */
 import { installFetch } from "./fetch.ts";
+import { installHttpClient } from "./http-client.ts";
 import { installWebSocket } from "./outgoing-web-socket.ts";
 import { installSockets } from "./sockets.ts";
 
 export function installNetwork(): void {
   installFetch();
+  installHttpClient();
   installWebSocket();
   installSockets();
 }
