@@ -1,4 +1,4 @@
-import { INITIAL_CREDIT, ProtocolError } from "./frame.ts";
+import { INITIAL_CREDIT, ProtocolError, ProtocolLimitError } from "./frame.ts";
 import { copyOf } from "./primordials.ts";
 
 interface BodyReceiverOptions {
@@ -45,7 +45,7 @@ export class BodyReceiver {
   /** Copies the chunk. Throws {@link ProtocolError} when the sender had no credit for it. */
   push(chunk: Uint8Array): void {
     this.#outstanding -= chunk.length;
-    if (this.#outstanding < 0) throw new ProtocolError("a body ran past its credit");
+    if (this.#outstanding < 0) throw new ProtocolLimitError("a body ran past its credit");
     if (this.#state === "closed" || chunk.length === 0) return;
     if (this.#state === "ended") throw new ProtocolError("a body went on after its end");
     this.#add(copyOf(chunk));

@@ -11,9 +11,18 @@ const cancel = uncurryThis(ReadableStreamDefaultReader.prototype.cancel) as (
   reader: Reader,
   reason: unknown,
 ) => Promise<void>;
-const { min } = Math;
+const { min, floor } = Math;
 const Bytes = Uint8Array;
 const ignore = () => {};
+const slice = uncurryThis(String.prototype.slice);
+const charCodeAt = uncurryThis(String.prototype.charCodeAt);
+const encoder = new TextEncoder();
+const encodeInto = encoder.encodeInto.bind(encoder);
+
+/** At three bytes for a UTF-16 code unit, the most there can be. */
+const UNITS_PER_CHUNK = floor(CHUNK_BYTES / 3);
+
+const isHighSurrogate = (unit: number) => unit >= 0xd800 && unit < 0xdc00;
 
 /** Sends one body as `body` frames, never further ahead of its reader than the credit it has. */
 export class BodySender {
@@ -66,6 +75,21 @@ export class BodySender {
 
   async sendBytes(bytes: Uint8Array): Promise<void> {
     await this.#sendChunk(bytes);
+    if (!this.#stopped) this.#end();
+  }
+
+  /** Encodes piece by piece: a text of many megabytes is not in memory twice. */
+  async sendText(text: string): Promise<void> {
+    const piece = new Bytes(CHUNK_BYTES);
+    let offset = 0;
+    while (offset < text.length && !this.#stopped) {
+      let end = min(text.length, offset + UNITS_PER_CHUNK);
+      // Not through a surrogate pair.
+      if (end < text.length && isHighSurrogate(charCodeAt(text, end - 1))) end--;
+      const { written } = encodeInto(slice(text, offset, end), piece);
+      await this.#sendChunk(viewOf(piece, 0, written));
+      offset = end;
+    }
     if (!this.#stopped) this.#end();
   }
 

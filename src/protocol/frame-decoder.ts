@@ -4,6 +4,7 @@ import {
   isFrameType,
   MAX_PAYLOAD_BYTES,
   ProtocolError,
+  ProtocolLimitError,
   readUint32,
 } from "./frame.ts";
 import { copyInto, viewOf } from "./primordials.ts";
@@ -83,7 +84,9 @@ export class FrameDecoder {
 function frameLength(bytes: Uint8Array, offset: number): number {
   const length = readUint32(bytes, offset);
   if (length > MAX_PAYLOAD_BYTES) {
-    throw new ProtocolError(`a frame of ${length} bytes is over the limit of ${MAX_PAYLOAD_BYTES}`);
+    throw new ProtocolLimitError(
+      `a frame of ${length} bytes is over the limit of ${MAX_PAYLOAD_BYTES}`,
+    );
   }
   return HEADER_BYTES + length;
 }

@@ -76,6 +76,9 @@ export const CHUNK_BYTES = 64 * 1024;
 /** Four chunks in flight keep a local socket busy, and a slow reader costs no more memory than this. */
 export const INITIAL_CREDIT = 4 * CHUNK_BYTES;
 
+/** A result is held in memory whole and ends in one SQL value or one response. */
+export const MAX_RESULT_BYTES = 32 << 20;
+
 /** Call ids are unsigned 32-bit and never reused within an instance. */
 export const MAX_CALL_ID = 0xffff_ffff;
 
@@ -89,7 +92,12 @@ export interface Frame {
 
 /** The bytes are not this protocol's. The connection cannot be trusted to be in step any more. */
 export class ProtocolError extends Error {
-  override readonly name = "ProtocolError";
+  override readonly name: string = "ProtocolError";
+}
+
+/** More than the protocol allows of something. */
+export class ProtocolLimitError extends ProtocolError {
+  override readonly name = "ProtocolLimitError";
 }
 
 export function isFrameType(value: number): value is FrameType {

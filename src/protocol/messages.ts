@@ -28,14 +28,16 @@ export interface Assignment {
   readonly returns: string | null;
   /** Log bytes that may wait in the instance before lines are dropped. */
   readonly logBacklogBytes: number;
+  /** Beyond this the supervisor takes no more of a response; a result must fit MAX_RESULT_BYTES too. */
+  readonly maxResponseBytes: number;
   /** The function's own variables. */
   readonly env: Readonly<Record<string, string>>;
   /** The code names `process`, so Node's must be made safe before it is imported. */
   readonly usesProcess: boolean;
-}
-
   /** The egress proxy's port on loopback and this process's token; `null` for no way out. */
   readonly egress: { readonly port: number; readonly token: string } | null;
+}
+
 interface CallHeadBase {
   readonly executionId: string;
   /** Wall-clock milliseconds when the frame was made; see `startGate.ts` in the sandbox. */
@@ -72,9 +74,15 @@ export interface WireError {
   readonly name: string;
   readonly message: string;
   readonly stack?: string;
-  /** The one code of the platform an instance may claim: the caller's input does not fit. */
-  readonly code?: "invalid_request";
+  readonly code?: ClaimableCode;
 }
+
+/**
+ * Codes of the platform that an instance may claim: the caller's input does not fit, the result is
+ * too large to be worth sending, a frame would be too large or a host call one too many.
+ */
+const claimableCodes = ["invalid_request", "response_too_large", "limit_exceeded"] as const;
+export type ClaimableCode = typeof claimableCodes[number];
 
 export function encodeMessage(message: Assignment | CallHead | HttpReplyHead | WireError): string {
   return stringify(message);
@@ -143,8 +151,13 @@ export function decodeWireError(payload: Uint8Array): WireError {
     name,
     message,
     ...(typeof stack === "string" ? { stack } : {}),
-    ...(code === "invalid_request" ? { code } : {}),
+    ...(isClaimable(code) ? { code } : {}),
   };
+}
+
+function isClaimable(code: unknown): code is ClaimableCode {
+  for (let i = 0; i < claimableCodes.length; i++) if (code === claimableCodes[i]) return true;
+  return false;
 }
 
 export function decodeText(payload: Uint8Array): string {

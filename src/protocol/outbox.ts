@@ -2,7 +2,7 @@ import {
   type FrameType,
   HEADER_BYTES,
   MAX_PAYLOAD_BYTES,
-  ProtocolError,
+  ProtocolLimitError,
   writeUint32,
 } from "./frame.ts";
 import { copyInto, viewOf } from "./primordials.ts";
@@ -127,7 +127,9 @@ export class Outbox {
     const size = this.#length - start - HEADER_BYTES;
     if (size > MAX_PAYLOAD_BYTES) {
       this.#length = start;
-      throw new ProtocolError(`a frame of ${size} bytes is over the limit of ${MAX_PAYLOAD_BYTES}`);
+      throw new ProtocolLimitError(
+        `a frame of ${size} bytes is over the limit of ${MAX_PAYLOAD_BYTES}`,
+      );
     }
     const buffer = this.#buffer;
     writeUint32(buffer, start, size);

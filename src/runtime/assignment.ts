@@ -39,12 +39,13 @@ export function assignmentFor(
     parameters,
     returns,
     logBacklogBytes: Math.round(options.memoryMb * MB * LOG_SHARE),
+    maxResponseBytes: options.maxResponseBytes,
     env: version.language === "python"
       ? { ...pythonPlaces(directory), ...options.env }
       : options.env,
     usesProcess: usesProcess(module),
-  };
     egress: egress === undefined ? null : { port: egress.port, token: egress.token },
+  };
 }
 
 /** Python's libraries look for places to write to by these names. */

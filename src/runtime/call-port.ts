@@ -10,4 +10,6 @@ export interface CallPort {
   memoryUsedMb(): number | null;
   /** Its share of the processor time that the instance has used since it got the call. */
   cpuMs(): number | null;
+  /** Its log lines past MAX_LOG_SIZE. */
+  logLinesDropped(): number;
 }

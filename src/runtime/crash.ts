@@ -1,5 +1,6 @@
 /** What to tell the calls that an instance took with it. */
 import { OrlaError } from "../base/errors.ts";
+import { ProtocolLimitError } from "../protocol/frame.ts";
 import type { FunctionVersion } from "../functions/function.ts";
 import { memoryLimitExceeded } from "./function-error.ts";
 import { scratchFull } from "./python/scratch.ts";
@@ -57,9 +58,11 @@ export function crashError(
 }
 
 export function brokenProtocol(cause: unknown): OrlaError {
-  return new OrlaError("instance_crashed", "The instance sent what cannot be understood", {
-    cause,
-  });
+  const text = "The instance sent what cannot be understood";
+  if (!(cause instanceof ProtocolLimitError)) {
+    return new OrlaError("instance_crashed", text, { cause });
+  }
+  return new OrlaError("limit_exceeded", `The instance sent too much: ${cause.message}`, { cause });
 }
 
 function diedByItself({ code, signal, lastWords }: ProcessExit, version: FunctionVersion) {

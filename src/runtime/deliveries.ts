@@ -27,6 +27,16 @@ export interface Delivery extends CallPort {
   cpuFrom: number;
   /** It has used more than it may, and takes its instance with it if it does not end. */
   condemned: boolean;
+  readonly log: LogOwner;
+}
+
+/** Whose a log line is, and how much was written before it. */
+export interface LogOwner {
+  readonly callId: number;
+  readonly executionId: string;
+  bytes: number;
+  /** Lines past MAX_LOG_SIZE. */
+  dropped: number;
 }
 
 export class Deliveries {
@@ -35,7 +45,7 @@ export class Deliveries {
   #open = 0;
   #load = 0;
   #lastId = 0;
-  readonly #remembered: (readonly [id: number, executionId: string])[] = [];
+  readonly #remembered: LogOwner[] = [];
   readonly #beforeChange: (open: number) => void;
 
   /** `beforeChange` is told how many will be open. */
@@ -84,12 +94,12 @@ export class Deliveries {
     return Object.values(this.#byId);
   }
 
-  /** The execution a call belongs to or belonged to not long ago. */
-  executionOf(callId: number): string | null {
+  /** A call that is here or was not long ago. */
+  logOwner(callId: number): LogOwner | undefined {
     const delivery = this.#byId[callId];
-    if (delivery !== undefined) return delivery.invocation.executionId;
+    if (delivery !== undefined) return delivery.log;
     const remembered = this.#remembered[callId % REMEMBERED_CALLS];
-    return remembered?.[0] === callId ? remembered[1] : null;
+    return remembered?.callId === callId ? remembered : undefined;
   }
 
   /** The response has ended, and work goes on. */
@@ -115,13 +125,13 @@ export class Deliveries {
   }
 
   /** Returns whether none is left open. */
-  forget({ callId, invocation, phase }: Delivery): boolean {
+  forget({ callId, log, phase }: Delivery): boolean {
     if (!(callId in this.#byId)) return false;
     this.#beforeChange(this.#open - 1);
     delete this.#byId[callId];
     this.#open--;
     if (phase !== "background") this.#load--;
-    this.#remembered[callId % REMEMBERED_CALLS] = [callId, invocation.executionId];
+    this.#remembered[callId % REMEMBERED_CALLS] = log;
     return this.#open === 0;
   }
 

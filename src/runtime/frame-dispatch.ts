@@ -1,6 +1,6 @@
 /** What each frame of an instance means. The instance may be hostile: see `protocol/frame.ts`. */
 import { Flag, type Frame, FrameType } from "../protocol/frame.ts";
-import { decodeCredit, decodeText, decodeWireError, type WireError } from "../protocol/messages.ts";
+import { decodeCredit, decodeWireError, type WireError } from "../protocol/messages.ts";
 import { brokenProtocol } from "./crash.ts";
 import type { Deliveries, Delivery } from "./deliveries.ts";
 
@@ -15,7 +15,8 @@ export interface FrameEvents {
   done(delivery: Delivery): void;
   /** Whoever waited for the answer has been told. */
   madeRoom(): void;
-  logged(callId: number, level: number, message: string): void;
+  /** UTF-8, of which few may be worth decoding. */
+  logged(callId: number, level: number, line: Uint8Array): void;
   unhealthy(): void;
   hostCall(callId: number, flags: number, payload: Uint8Array): void;
   /** It wants to know that everything sent to it has been read; 0 when it names no call. */
@@ -67,7 +68,7 @@ export function dispatchFrame(
     case FrameType.cancel:
       return delivery?.invocation.requestBodyUnwanted();
     case FrameType.log:
-      return events.logged(callId, flags & 3, decodeText(payload));
+      return events.logged(callId, flags & 3, payload);
     case FrameType.ping:
       return events.asked(callId);
     case FrameType.pong:

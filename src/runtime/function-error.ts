@@ -1,6 +1,8 @@
 import { OrlaError } from "../base/errors.ts";
 import type { FunctionVersion } from "../functions/function.ts";
+import { formatSize } from "../functions/option-value.ts";
 import { rewriteStack, type TracedModule } from "../functions/stack-trace.ts";
+import { MAX_RESULT_BYTES } from "../protocol/frame.ts";
 import type { WireError } from "../protocol/messages.ts";
 import { formatSeconds } from "./format.ts";
 
@@ -12,16 +14,37 @@ export function functionError(
   error: WireError,
   version: FunctionVersion,
   module: TracedModule,
+  payload = false,
 ): OrlaError {
   const { name, message, code } = error;
   const stack = error.stack === undefined ? undefined : rewriteStack(error.stack, module);
   const text = name === "Error" ? message : `${name}: ${message}`;
   if (code === "invalid_request") return new OrlaError("invalid_request", message);
+  if (code === "limit_exceeded") return new OrlaError("limit_exceeded", message);
+  if (code === "response_too_large") return responseTooLarge(version, payload);
   if (name === "RangeError" && outOfMemory.test(message)) {
     return memoryLimitExceeded(version, message);
   }
   if (name === "MemoryError" && version.language === "python") return memoryLimitExceeded(version);
   return new OrlaError("function_error", text, stack === undefined ? {} : { detail: stack });
+}
+
+/** `payload`: what was too large is a result, not a response. */
+export function responseTooLarge({ options }: FunctionVersion, payload: boolean): OrlaError {
+  const { maxResponseBytes } = options;
+  if (payload && maxResponseBytes > MAX_RESULT_BYTES) {
+    return new OrlaError(
+      "response_too_large",
+      `The function's result is larger than ${formatSize(MAX_RESULT_BYTES)}`,
+      { hint: "Return less at once, or answer an HTTP call with a stream." },
+    );
+  }
+  const what = payload ? "result" : "response";
+  return new OrlaError(
+    "response_too_large",
+    `The function's ${what} is larger than MAX_RESPONSE_SIZE (${formatSize(maxResponseBytes)})`,
+    { hint: "Raise MAX_RESPONSE_SIZE, or return less at once." },
+  );
 }
 
 export function cpuLimitExceeded(cpuTimeMs: number): OrlaError {

@@ -10,6 +10,8 @@ const MAX_READ_BYTES = 64 * 1024;
 
 export interface ChannelEvents {
   readonly onFrame: (frame: Frame) => void;
+  /** How long to wait before more is read. */
+  readonly pauseMs: () => number;
   /** Called once, with a ProtocolError when the instance broke the protocol. */
   readonly onClosed: (error: unknown) => void;
 }
@@ -38,7 +40,7 @@ export class InstanceChannel {
     }
   }
 
-  async #read({ onFrame, onClosed }: ChannelEvents): Promise<void> {
+  async #read({ onFrame, pauseMs, onClosed }: ChannelEvents): Promise<void> {
     let buffer = new Uint8Array(READ_BYTES);
     const decoder = new FrameDecoder(onFrame);
     let broken: unknown;
@@ -47,6 +49,8 @@ export class InstanceChannel {
         const count = await this.#connection.read(buffer);
         if (count === null) break;
         decoder.push(buffer.subarray(0, count));
+        const pause = pauseMs();
+        if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
         if (count === buffer.length && count < MAX_READ_BYTES) buffer = new Uint8Array(count * 2);
       }
     } catch (error) {

@@ -17,13 +17,14 @@ import type { FunctionVersion } from "../functions/function.ts";
 import type { HostServices } from "../functions/host-services.ts";
 import { rewriteStack, type TracedModule } from "../functions/stack-trace.ts";
 import { type Frame, FrameType } from "../protocol/frame.ts";
-import { encodeMessage, type WireError } from "../protocol/messages.ts";
+import { decodeText, encodeMessage, type WireError } from "../protocol/messages.ts";
 import type { Outbox } from "../protocol/outbox.ts";
 import { assignmentFor, tracedModule } from "./assignment.ts";
 import type { Clock, Timer } from "./clock.ts";
 import { crashError, type Ending } from "./crash.ts";
-import { Deliveries, type Delivery, lastStarted } from "./deliveries.ts";
+import { Deliveries, type Delivery, lastStarted, type LogOwner } from "./deliveries.ts";
 import { dispatchFrame, type FrameEvents } from "./frame-dispatch.ts";
+import { FramePace } from "./frame-pace.ts";
 import { cpuLimitExceeded, functionError } from "./function-error.ts";
 import { HostCalls } from "./host-calls.ts";
 import { InstanceChannel } from "./instance-channel.ts";
@@ -32,6 +33,7 @@ import { removeDirectory, type StartedInstance } from "./instance-start.ts";
 import type { Invocation } from "./invocation.ts";
 import type { InstanceProcess, ProcessExit } from "./launcher.ts";
 import type { Limiter } from "./limits.ts";
+import { droppedByRate, droppedBySize, LogMeter } from "./log-meter.ts";
 import { MemoryWatch } from "./memory-watch.ts";
 import { writeModule } from "./module-files.ts";
 import { Pulse } from "./pulse.ts";
@@ -44,9 +46,9 @@ const EXIT_GRACE_MS = 500;
 
 /** Indexes into `logLevels`. */
 const INFO = 1;
+const WARN = 2;
 const ERROR = 3;
 
-const WARN = 2;
 /** Who assigned the instance hears what becomes of it. */
 export interface InstanceOwner {
   /** The import succeeded, or a place for a call came free because one was answered. */
@@ -75,9 +77,9 @@ export interface InstanceOptions {
   readonly clock: Clock;
   readonly started: StartedInstance;
   readonly hostServices: HostServices;
+  readonly egress: EgressGate | null;
 }
 
-  readonly egress: EgressGate | null;
 export class Instance {
   readonly id: string;
   readonly pid: number;
@@ -86,15 +88,16 @@ export class Instance {
   #state: InstanceState = "blank";
   #version: FunctionVersion | undefined;
   #owner: InstanceOwner | undefined;
+  #egress: EgressPass | undefined;
   readonly #options: InstanceOptions;
   readonly #process: InstanceProcess;
-  #egress: EgressPass | undefined;
   readonly #channel: InstanceChannel;
   readonly #outbox: Outbox;
   readonly #deliveries = new Deliveries((open) => this.#cpu.share(open));
   readonly #memory: MemoryWatch;
   readonly #scratch: ScratchWatch | undefined;
   readonly #cpu: InstanceCpu;
+  readonly #logMeter: LogMeter;
   readonly #pulse: Pulse;
   readonly #hostCalls: HostCalls;
   #ending: Ending | undefined;
@@ -109,6 +112,7 @@ export class Instance {
     this.#process = process;
     this.#memory = new MemoryWatch(process.pid, limiter);
     this.#scratch = options.hasScratch ? new ScratchWatch(options.directory) : undefined;
+    this.#logMeter = new LogMeter(clock.now());
     this.#cpu = new InstanceCpu({
       ...{ process, limiter, clock },
       highestCharge: () => this.#deliveries.highestCharge(),
@@ -117,12 +121,15 @@ export class Instance {
     limiter.limitBlank(process.pid, options.maxFileBytes);
     const closed = Promise.withResolvers<unknown>();
     const events = this.#events();
+    const pace = new FramePace(clock.now());
     const onFrame = (frame: Frame) => {
       this.#pulse.beat();
+      pace.count();
       dispatchFrame(frame, this.#deliveries, events);
     };
     this.#channel = new InstanceChannel(connection, {
       onFrame,
+      pauseMs: () => pace.pauseMs(clock.now()),
       onClosed: closed.resolve,
     });
     this.#outbox = this.#channel.outbox;
@@ -194,10 +201,13 @@ export class Instance {
 
   deliver(invocation: Invocation): void {
     const deliveries = this.#deliveries;
+    const callId = deliveries.takeId();
+    const log = { callId, executionId: invocation.executionId, bytes: 0, dropped: 0 };
     const delivery: Delivery = {
       invocation,
       outbox: this.#outbox,
-      callId: deliveries.takeId(),
+      callId,
+      log,
       sentAt: this.#cpu.activeTime(this.#options.clock.now()),
       phase: "running",
       lingersUntil: Infinity,
@@ -206,6 +216,7 @@ export class Instance {
       abandon: (timedOut) => this.#abandon(delivery, timedOut),
       memoryUsedMb: () => this.#memory.usedMb,
       cpuMs: () => this.#cpu.chargeSince(delivery.cpuFrom),
+      logLinesDropped: () => log.dropped,
     };
     if (deliveries.load === 0) this.#pulse.restart();
     deliveries.add(delivery);
@@ -216,7 +227,35 @@ export class Instance {
 
   /** A line it wrote to its output: untrusted, and belonging to its function. */
   printed(stream: "stdout" | "stderr", line: string): void {
+    if (!this.#logMeter.take(line.length, this.#options.clock.now())) return;
     this.#log(null, stream === "stdout" ? INFO : ERROR, line);
+  }
+
+  #logged(callId: number, level: number, line: Uint8Array): void {
+    const now = this.#options.clock.now();
+    const owner = this.#deliveries.logOwner(callId);
+    if (owner !== undefined) {
+      owner.bytes += line.length;
+      if (owner.bytes > (this.#version?.options.maxLogBytes ?? 0)) return void owner.dropped++;
+    }
+    if (!this.#logMeter.take(line.length, now)) return;
+    this.#tellDropped(now);
+    this.#log(owner?.executionId ?? null, level, decodeText(line));
+  }
+
+  /** Lines that came too fast. */
+  #tellDropped(now: number): void {
+    const lines = this.#logMeter.toTell(now);
+    if (lines > 0) this.#log(null, WARN, droppedByRate(lines));
+  }
+
+  /** Lines of one call that were too many. */
+  #tellDroppedOf({ executionId, dropped }: LogOwner): void {
+    const maxLogBytes = this.#version?.options.maxLogBytes ?? 0;
+    // Who keeps nothing need not be told each time.
+    if (dropped > 0 && maxLogBytes > 0) {
+      this.#log(executionId, WARN, droppedBySize(dropped, maxLogBytes));
+    }
   }
 
   /** Stacks are printed too, and mean nothing to their author with our paths in them. */
@@ -244,6 +283,7 @@ export class Instance {
    */
   tick(now: number): Invocation[] {
     if (this.#ending !== undefined || this.#version === undefined) return [];
+    this.#tellDropped(now);
     if (this.#memory.exceeded(now)) this.#end({ kind: "memory" });
     if (this.#scratch?.exceeded(now)) this.#end({ kind: "scratch" });
     if (this.#deliveries.hasLingering(now)) {
@@ -295,8 +335,7 @@ export class Instance {
       failed: (delivery, error) => this.#failed(delivery, error),
       done: (delivery) => this.#forget(delivery),
       madeRoom: () => this.#afterRoom(),
-      logged: (callId, level, message) =>
-        this.#log(this.#deliveries.executionOf(callId), level, message),
+      logged: (callId, level, line) => this.#logged(callId, level, line),
       unhealthy: () => this.#drainItself(),
       hostCall: (...frame) => this.#hostCalls.frame(...frame),
       asked: (lastStarted) => this.#asked(lastStarted),
@@ -324,7 +363,8 @@ export class Instance {
 
   #failed({ invocation }: Delivery, error: WireError): void {
     const { version } = invocation;
-    const failure = functionError(error, version, this.#traced(version));
+    const payload = invocation.call.kind === "payload";
+    const failure = functionError(error, version, this.#traced(version), payload);
     invocation.fail(failure);
     // What filled the memory may be kept by the module, and would fail every later call.
     if (failure.code === "memory_limit_exceeded") this.#drainItself();
@@ -367,6 +407,7 @@ export class Instance {
 
   #forget(delivery: Delivery): void {
     this.#hostCalls.invocationOver(delivery.callId);
+    this.#tellDroppedOf(delivery.log);
     if (this.#deliveries.forget(delivery)) this.idleSince = this.#options.clock.now();
   }
 
@@ -411,6 +452,7 @@ export class Instance {
     const wasAssigned = this.#version !== undefined;
     this.#state = "gone";
     this.#hostCalls.close();
+    this.#egress?.[Symbol.dispose]();
     const error = wasAssigned ? crashError(this.#ending, exit, this.#knownVersion()) : undefined;
     this.#answerAll(error);
     await this.#scratch?.[Symbol.asyncDispose]();
@@ -429,13 +471,15 @@ export class Instance {
     const begun = this.idle ? 0 : lastStarted(this.#options.directory);
     const unstarted: Invocation[] = [];
     const importFailed = this.#ending?.kind === "failed";
-    for (const { invocation, callId, phase } of this.#deliveries.all()) {
+    for (const { invocation, callId, phase, log } of this.#deliveries.all()) {
+      this.#tellDroppedOf(log);
       if (phase !== "running") continue;
       if (callId > begun && !importFailed && invocation.repeatable) {
         unstarted.push(invocation);
       } else invocation.fail(error ?? new OrlaError(stoppedCode, "The instance was stopped"));
     }
     this.#deliveries.clear();
+    this.#tellDropped(Infinity);
     this.#owner?.onGone(this, isOneCallsTrouble(this.#ending) ? undefined : error, unstarted);
   }
 }
@@ -445,4 +489,3 @@ const stoppedCode: ErrorCode = "unavailable";
 function isOneCallsTrouble(ending: Ending | undefined): boolean {
   return ending?.kind === "hung" || ending?.kind === "cpu";
 }
-    this.#egress?.[Symbol.dispose]();

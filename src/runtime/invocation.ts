@@ -14,6 +14,7 @@ import type { Clock } from "./clock.ts";
 import type { DeadlineList, HasDeadline } from "./deadline-list.ts";
 import { sendRequest } from "./request-sender.ts";
 import type { CallPort } from "./call-port.ts";
+import { responseTooLarge } from "./function-error.ts";
 import { ReplyReader } from "./reply-reader.ts";
 import { formatSeconds } from "./format.ts";
 import type { BodySender } from "../protocol/body-sender.ts";
@@ -141,6 +142,8 @@ export class Invocation implements HasDeadline<Invocation> {
     this.#reader = new ReplyReader(this.call, payload, ended, {
       port: this.#port,
       timing: { execMs, coldMs: this.#coldMs },
+      maxBytes: this.version.options.maxResponseBytes,
+      tooLarge: () => responseTooLarge(this.version, this.call.kind === "payload"),
       resolve: this.#resolve,
       cancelled: () => this.cancel(),
       failed: (error) => this.fail(error),
@@ -195,14 +198,19 @@ export class Invocation implements HasDeadline<Invocation> {
     this.#sender?.stop(error ?? undefined);
     const httpStatus = this.#reader?.status ?? null;
     // An answer of 500 and above is the function saying that it failed.
+    const linesDropped = this.#port?.logLinesDropped() ?? 0;
     const failedItself = status === "succeeded" && httpStatus !== null && httpStatus >= 500;
     sink.finished(this.#record, {
       status: failedItself ? "failed" : status,
       executionTimeMs: clock.now() - this.call.arrivedAt,
       coldStartTimeMs: this.#coldMs,
-      errorCode: error?.code ?? null,
+      errorCode: error?.code ?? (linesDropped > 0 ? "log_limit_exceeded" : null),
       errorMessage: error?.message ??
-        (failedItself ? `The function answered with status ${httpStatus}` : null),
+        (failedItself
+          ? `The function answered with status ${httpStatus}`
+          : linesDropped > 0
+          ? `${linesDropped} log lines were dropped`
+          : null),
       httpStatus: httpStatus ?? (this.call.kind === "http" ? error?.status ?? null : null),
       memoryUsedMb: this.#port?.memoryUsedMb() ?? null,
       cpuMs: this.#port?.cpuMs() ?? null,

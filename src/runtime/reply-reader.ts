@@ -1,21 +1,20 @@
-import { OrlaError } from "../base/errors.ts";
+import type { OrlaError } from "../base/errors.ts";
 import type { Call, HttpReply, PayloadReply, Timing } from "../functions/call.ts";
 import { BodyReceiver } from "../protocol/body-receiver.ts";
-import { FrameType, ProtocolError } from "../protocol/frame.ts";
+import { FrameType, MAX_RESULT_BYTES, ProtocolError } from "../protocol/frame.ts";
 import { decodeHttpReplyHead, decodeText, splitHead } from "../protocol/messages.ts";
 import type { CallPort } from "./call-port.ts";
 import { SocketBridge } from "./socket-bridge.ts";
 
-/** A result is held in memory whole and ends in one SQL value or one response. */
-export const MAX_RESULT_BYTES = 32 << 20;
-
 interface ReplyReaderOptions {
   readonly port: CallPort;
   readonly timing: Timing;
+  readonly maxBytes: number;
   readonly resolve: (reply: HttpReply | PayloadReply) => void;
   /** The consumer of the body wants no more. */
   readonly cancelled: () => void;
   readonly failed: (error: OrlaError) => void;
+  readonly tooLarge: () => OrlaError;
 }
 
 /** Takes one call's reply apart as it arrives. What it reads comes from untrusted code. */
@@ -25,7 +24,8 @@ export class ReplyReader {
   readonly #options: ReplyReaderOptions;
   #receiver: BodyReceiver | undefined;
   #chunks: Uint8Array[] | undefined;
-  #chunkBytes = 0;
+  #bytes = 0;
+  #refused = false;
 
   constructor(call: Call, payload: Uint8Array, ended: boolean, options: ReplyReaderOptions) {
     this.#options = options;
@@ -33,6 +33,7 @@ export class ReplyReader {
     if (call.kind === "payload") {
       this.status = null;
       this.socket = null;
+      if (!this.#fits(body.length, Math.min(options.maxBytes, MAX_RESULT_BYTES))) return;
       if (ended) this.#resolvePayload(decodeText(body));
       else this.#chunks = [body.slice()];
       return;
@@ -42,6 +43,9 @@ export class ReplyReader {
       ? null
       : new SocketBridge(reply.socket, options.port, options.cancelled);
     this.status = this.socket === null ? reply.status : 101;
+    const announced = ended ? 0 : announcedBytes(reply.headers);
+    if (!this.#fits(Math.max(announced, body.length), options.maxBytes)) return;
+    this.#bytes = body.length;
     options.resolve({
       kind: "http",
       status: this.status,
@@ -66,7 +70,9 @@ export class ReplyReader {
       if (ended) this.socket.ended();
       return;
     }
+    if (this.#refused) return;
     if (this.#receiver !== undefined) {
+      if (!this.#fits(chunk.length, this.#options.maxBytes)) return;
       this.#receiver.push(chunk);
       if (ended) this.#receiver.end();
       return;
@@ -94,19 +100,37 @@ export class ReplyReader {
   }
 
   #collect(chunks: Uint8Array[], chunk: Uint8Array, ended: boolean): void {
-    const { port: { outbox, callId }, failed } = this.#options;
-    this.#chunkBytes += chunk.length;
-    if (this.#chunkBytes > MAX_RESULT_BYTES) {
-      return failed(new OrlaError("limit_exceeded", "The function's result is larger than 32MB"));
+    const { port: { outbox, callId }, maxBytes } = this.#options;
+    if (!this.#fits(chunk.length, Math.min(maxBytes, MAX_RESULT_BYTES))) {
+      chunks.length = 0;
+      return;
     }
     chunks.push(chunk.slice());
     if (chunk.length > 0) outbox.uint32(FrameType.credit, callId, chunk.length);
     if (ended) this.#resolvePayload(decodeText(concat(chunks)));
   }
 
+  /** Counts what arrives. Past the limit the call fails, and what else comes of it means nothing. */
+  #fits(bytes: number, maxBytes: number): boolean {
+    this.#bytes += bytes;
+    if (this.#bytes <= maxBytes) return true;
+    this.#refused = true;
+    this.#options.failed(this.#options.tooLarge());
+    return false;
+  }
+
   #resolvePayload(output: string): void {
     this.#options.resolve({ kind: "payload", output, timing: this.#options.timing });
   }
+}
+
+/** 0 where nothing is announced. */
+function announcedBytes(headers: readonly string[]): number {
+  for (let i = 0; i < headers.length; i += 2) {
+    // In range: names and values come in pairs.
+    if (headers[i]?.toLowerCase() === "content-length") return Number(headers[i + 1]) || 0;
+  }
+  return 0;
 }
 
 function concat(chunks: readonly Uint8Array[]): Uint8Array {

@@ -4,8 +4,6 @@ import { encodeMessage } from "../protocol/messages.ts";
 import type { Call } from "../functions/call.ts";
 import type { CallPort } from "./call-port.ts";
 
-const encoder = new TextEncoder();
-
 /**
  * Sends a call's head with as much of its body as fits beside it; returns the sender of the rest,
  * if there is any.
@@ -25,7 +23,9 @@ export function sendRequest(
   const sender = new BodySender(outbox, callId);
   const sending = body instanceof ReadableStream
     ? sender.sendStream(body.getReader())
-    : sender.sendBytes(typeof body === "string" ? encoder.encode(body) : body);
+    : typeof body === "string"
+    ? sender.sendText(body)
+    : sender.sendBytes(body);
   sending.catch(onFailure);
   return sender;
 }

@@ -37,7 +37,7 @@ test("payloads and results of megabytes pass", async () => {
   const text = "é".repeat(2 * MB);
   strictEqual(await rig.payload(fn, text), `${text}!`);
   const large = version(`export const main = () => "x".repeat(40 << 20)`, { memoryMb: 512 });
-  await rejects(rig.payload(large), { code: "limit_exceeded" });
+  await rejects(rig.payload(large), { code: "response_too_large" });
   strictEqual(await rig.payload(fn, "still"), "still!");
 });
 

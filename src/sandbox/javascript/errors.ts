@@ -1,5 +1,6 @@
 /** Describes whatever a function threw, without trusting it: getters throw, proxies lie, text is endless. */
-import type { WireError } from "../../protocol/messages.ts";
+import { ProtocolLimitError } from "../../protocol/frame.ts";
+import type { ClaimableCode, WireError } from "../../protocol/messages.ts";
 import { uncurryThis } from "../../protocol/primordials.ts";
 
 /** A message longer than this helps nobody; three of them must fit a frame. */
@@ -12,7 +13,17 @@ export class InvalidInput extends Error {
   override readonly name = "InvalidInput";
 }
 
-const isInvalidInput = (value: unknown): boolean => value instanceof InvalidInput;
+/** Known to be refused, so not sent. */
+export class ResponseTooLarge extends Error {
+  override readonly name = "ResponseTooLarge";
+}
+
+function codeOf(thrown: unknown): ClaimableCode | undefined {
+  if (thrown instanceof InvalidInput) return "invalid_request";
+  if (thrown instanceof ResponseTooLarge) return "response_too_large";
+  if (thrown instanceof ProtocolLimitError) return "limit_exceeded";
+  return undefined;
+}
 
 export function describeThrown(thrown: unknown): WireError {
   if ((typeof thrown !== "object" && typeof thrown !== "function") || thrown === null) {
@@ -22,11 +33,12 @@ export function describeThrown(thrown: unknown): WireError {
   const message = textOf(thrown, "message") ?? safely(() => inspect(thrown)) ??
     "an unreadable value";
   const stack = textOf(thrown, "stack");
+  const code = safely(() => codeOf(thrown));
   return {
     name: clip(name),
     message: clip(message),
     ...(stack === undefined ? {} : { stack: clip(stack) }),
-    ...(safely(() => isInvalidInput(thrown)) === true ? { code: "invalid_request" } : {}),
+    ...(code === undefined ? {} : { code }),
   };
 }
 

@@ -102,6 +102,10 @@ export class Instance implements CallHost {
     this.#options.logger.write(ERROR_LEVEL, `${what}: ${stack ?? `${name}: ${message}`}`, callId);
   }
 
+  get maxResponseBytes(): number {
+    return this.#loaded?.assignment.maxResponseBytes ?? 0;
+  }
+
   over(call: RunningCall): void {
     delete this.#calls[call.id];
   }
@@ -166,11 +170,11 @@ export class Instance implements CallHost {
     logger.open(assignment.logBacklogBytes);
     try {
       setVariables(assignment.env);
+      openWayOut(assignment.egress);
       if (assignment.usesProcess) loadProcess();
       const module = await import(assignment.url);
       const handler = findHandler(assignment, module, commonJsExports());
       this.#loaded = {
-      openWayOut(assignment.egress);
         assignment,
         handler,
         conventions: {
@@ -233,8 +237,18 @@ export class Instance implements CallHost {
   #fail(call: RunningCall, error: unknown): void {
     if (call.closed) return;
     call.failed = true;
-    const message = encodeMessage(describeThrown(error));
-    this.outbox.text(FrameType.error, call.endFlags(), call.id, message);
+    this.outbox.text(FrameType.error, call.endFlags(), call.id, errorMessage(error));
+  }
+}
+
+/** Made by hand: the function may have given every object a `toJSON` that throws. */
+const UNSPEAKABLE = '{"name":"Error","message":"the function broke what errors are told with"}';
+
+function errorMessage(error: unknown): string {
+  try {
+    return encodeMessage(describeThrown(error));
+  } catch {
+    return UNSPEAKABLE;
   }
 }
 

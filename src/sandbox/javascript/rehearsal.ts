@@ -76,8 +76,9 @@ function assignment(style: Style, url: string): Assignment {
     parameters: null,
     returns: null,
     logBacklogBytes: 1 << 20,
+    maxResponseBytes: 1 << 20,
     env: {},
     usesProcess: false,
-  };
     egress: null,
+  };
 }

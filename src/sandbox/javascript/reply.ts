@@ -4,6 +4,7 @@ import { Flag, FrameType, INLINE_BODY_BYTES } from "../../protocol/frame.ts";
 import { encodeMessage, type HttpReplyHead } from "../../protocol/messages.ts";
 import type { Outbox } from "../../protocol/outbox.ts";
 import { copyInto, uncurryThis } from "../../protocol/primordials.ts";
+import { ResponseTooLarge } from "./errors.ts";
 import type { RunningCall } from "./running-call.ts";
 import { acceptedSocket } from "./web-socket.ts";
 
@@ -27,11 +28,6 @@ const cancelReader = uncurryThis(ReadableStreamDefaultReader.prototype.cancel) a
 ) => Promise<void>;
 const { then } = Promise.prototype;
 const { apply } = Reflect;
-const encoder = new TextEncoder();
-const encode = uncurryThis(TextEncoder.prototype.encode) as (
-  encoder: TextEncoder,
-  text: string,
-) => Uint8Array;
 const ignore = () => {};
 
 /** A genuine `Response`, whatever its prototype was made to look like. */
@@ -75,13 +71,15 @@ export async function sendBody(
   head: string,
   body: string | Uint8Array | null,
 ): Promise<void> {
+  // A text has at least as many bytes as it has units.
+  if (body !== null && body.length > call.maxResponseBytes) throw new ResponseTooLarge();
   if (body === null || body.length <= INLINE_BODY_BYTES) {
     return sendWhole(outbox, call, head, body);
   }
   if (call.closed) return;
   outbox.head(FrameType.reply, 0, call.id, head, null);
   const sender = call.sender = new BodySender(outbox, call.id, call.endFlags);
-  await sender.sendBytes(typeof body === "string" ? encode(encoder, body) : body);
+  await (typeof body === "string" ? sender.sendText(body) : sender.sendBytes(body));
 }
 
 function sendWhole(

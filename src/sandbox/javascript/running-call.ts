@@ -1,7 +1,7 @@
 /** One call inside the instance, from its frame to the end of all its work. */
 import type { BodyReceiver } from "../../protocol/body-receiver.ts";
 import type { BodySender } from "../../protocol/body-sender.ts";
-import { Flag, FrameType } from "../../protocol/frame.ts";
+import { Flag, FrameType, MAX_RESULT_BYTES } from "../../protocol/frame.ts";
 import type { CallHead } from "../../protocol/messages.ts";
 import type { Outbox } from "../../protocol/outbox.ts";
 import { uncurryThis } from "../../protocol/primordials.ts";
@@ -14,6 +14,7 @@ const Controller = AbortController;
 const abort = uncurryThis(AbortController.prototype.abort);
 const Exception = DOMException;
 const { apply } = Reflect;
+const { min } = Math;
 const { then: promiseThen } = Promise.prototype;
 const toPromise = Promise.resolve.bind(Promise);
 
@@ -23,6 +24,8 @@ export type CallInput = Uint8Array<ArrayBuffer> | string | BodyReceiver;
 /** What a call needs of its instance. */
 export interface CallHost {
   readonly outbox: Outbox;
+  /** Of a response; see the assignment. */
+  readonly maxResponseBytes: number;
   logError(what: string, error: unknown, callId: number): void;
   over(call: RunningCall): void;
 }
@@ -57,6 +60,14 @@ export class RunningCall implements GatedCall, CallScope {
     this.sentAt = head.sentAt;
     this.input = input;
     this.#host = host;
+  }
+
+  /** More will not be taken of its response or result. */
+  get maxResponseBytes(): number {
+    const { maxResponseBytes } = this.#host;
+    return this.head.kind === "payload"
+      ? min(maxResponseBytes, MAX_RESULT_BYTES)
+      : maxResponseBytes;
   }
 
   /** Its caller has got an answer or wants none: nothing more is sent. */
