@@ -46,7 +46,8 @@ export interface Page {
 
 /** Large enough that round trips do not count, small enough for an instance of 16 MB. */
 const PAGE_BYTES = 512 * 1024;
-const FIRST_PAGE_ROWS = 50;
+/** Nobody knows how long rows are: the first page has one, later ones grow by this factor at most. */
+const PAGE_GROWTH = 8;
 const MAX_PAGE_ROWS = 2000;
 
 /** Sessions share the function's connections, cursors in a session share its. */
@@ -148,7 +149,7 @@ export class InvocationDatabase {
       this.#cursors.set(id, {
         ...{ connection, portal, ownsConnection },
         fields: fields ?? [],
-        pageRows: FIRST_PAGE_ROWS,
+        pageRows: 1,
         done: false,
       });
       return { id, fields: fields ?? [] };
@@ -275,5 +276,5 @@ function nextPageRows(rows: RunResult["rows"], current: number): number {
     if (length > longest) longest = length;
   }
   const fitting = Math.floor(PAGE_BYTES / longest);
-  return Math.max(1, Math.min(fitting, 4 * current, MAX_PAGE_ROWS));
+  return Math.max(1, Math.min(fitting, PAGE_GROWTH * current, MAX_PAGE_ROWS));
 }
