@@ -34,6 +34,8 @@ export interface Assignment {
   readonly env: Readonly<Record<string, string>>;
   /** The code names `process`, so Node's must be made safe before it is imported. */
   readonly usesProcess: boolean;
+  /** It names one of Node's modules for sockets, which are then led to the egress proxy. */
+  readonly usesNodeSockets: boolean;
   /** The egress proxy's port on loopback and this process's token; `null` for no way out. */
   readonly egress: { readonly port: number; readonly token: string } | null;
 }

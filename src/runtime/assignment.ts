@@ -43,7 +43,7 @@ export function assignmentFor(
     env: version.language === "python"
       ? { ...pythonPlaces(directory), ...options.env }
       : options.env,
-    usesProcess: usesProcess(module),
+    ...mentionsOf(module),
     egress: egress === undefined ? null : { port: egress.port, token: egress.token },
   };
 }
@@ -54,14 +54,27 @@ function pythonPlaces(directory: string): Record<string, string> {
   return { HOME: scratch, TMPDIR: scratch };
 }
 
-const known = new WeakMap<CompiledModule, boolean>();
+/** What the module's code names, and so has to find ready when it is imported. */
+interface Mentions {
+  readonly usesProcess: boolean;
+  readonly usesNodeSockets: boolean;
+}
+
+const NODE_SOCKETS = "(?:net|tls|https?|http2|_http_\\w+|_tls_\\w+)";
+const nodeSockets = new RegExp(
+  `["'\`]node:${NODE_SOCKETS}["'\`]|` +
+    `(?:from|import|require|getBuiltinModule)\\s{0,4}\\(?\\s{0,4}["'\`]${NODE_SOCKETS}["'\`]`,
+);
+
+const known = new WeakMap<CompiledModule, Mentions>();
 
 /** Asked once per module: code can be megabytes long. */
-function usesProcess(module: CompiledModule): boolean {
-  let uses = known.get(module);
-  if (uses === undefined) {
-    uses = /\bprocess\b/.test(module.code);
-    known.set(module, uses);
+function mentionsOf(module: CompiledModule): Mentions {
+  let mentions = known.get(module);
+  if (mentions === undefined) {
+    const usesNodeSockets = nodeSockets.test(module.code);
+    mentions = { usesProcess: /\bprocess\b/.test(module.code), usesNodeSockets };
+    known.set(module, mentions);
   }
-  return uses;
+  return mentions;
 }

@@ -27,6 +27,7 @@ import { payloadResult, sendHttpResult } from "./result.ts";
 import { callThatThrew } from "./timers.ts";
 import { type CallHost, type CallInput, RunningCall } from "./running-call.ts";
 import { StartGate } from "./start-gate.ts";
+import { installNodeNet } from "./node-net.ts";
 import { openWayOut } from "./way-out.ts";
 import { encodeResult, encodeTypedResult } from "./value-codec.ts";
 
@@ -171,6 +172,7 @@ export class Instance implements CallHost {
     try {
       setVariables(assignment.env);
       openWayOut(assignment.egress);
+      if (assignment.usesNodeSockets) await installNodeNet();
       if (assignment.usesProcess) loadProcess();
       const module = await import(assignment.url);
       const handler = findHandler(assignment, module, commonJsExports());

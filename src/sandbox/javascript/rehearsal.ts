@@ -79,6 +79,7 @@ function assignment(style: Style, url: string): Assignment {
     maxResponseBytes: 1 << 20,
     env: {},
     usesProcess: false,
+    usesNodeSockets: false,
     egress: null,
   };
 }
