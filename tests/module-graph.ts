@@ -38,6 +38,7 @@ export const importRules: ImportRules = {
       "api",
       "egress",
       "hostcalls",
+      "triggers",
     ],
   ],
   // `orla start` loads the server; `orla sql` needs to know where a statement ends.

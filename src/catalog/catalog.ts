@@ -106,6 +106,11 @@ export class Catalog implements FunctionDirectory, AsyncDisposable {
     return this.#cache.find(namespace, name);
   }
 
+  /** The current version of a function by its id, from memory. */
+  currentVersion(functionId: string): FunctionVersion | undefined {
+    return this.#cache.currentOf(functionId);
+  }
+
   async resolve(namespace: string, name: string): Promise<FunctionVersion | undefined> {
     const known = this.find(namespace, name);
     if (known !== undefined) return known;

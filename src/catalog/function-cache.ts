@@ -60,6 +60,10 @@ export class FunctionCache {
     return news;
   }
 
+  currentOf(functionId: string): FunctionVersion | undefined {
+    return this.#byId.get(functionId);
+  }
+
   #isNews({ functionId, current }: FunctionChange): boolean {
     const known = this.#byId.get(functionId);
     if (known === undefined || current === null) return known !== undefined || current !== null;

@@ -13,6 +13,7 @@ import { createKeyVerifier } from "../gateway/keys.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import { startSqlGateway } from "../sqlgateway/gateway.ts";
 import { createTranslator } from "../sqlgateway/translate.ts";
+import type { TriggerDirectory } from "../triggers/trigger-directory.ts";
 import type { Config } from "./config.ts";
 import type { Database } from "./database.ts";
 import type { Keys } from "./keys.ts";
@@ -26,6 +27,7 @@ export interface FrontsOptions {
   readonly database: Database;
   readonly catalog: Catalog;
   readonly invoker: Invoker;
+  readonly triggers: TriggerDirectory;
   /** Whether no process to run functions in is to be had. */
   readonly startsFail: () => boolean;
   readonly python: PythonCompiler;
@@ -43,7 +45,7 @@ export interface Fronts extends AsyncDisposable {
 
 export async function startFronts(options: FrontsOptions): Promise<Fronts> {
   const { config, keys, log, database, catalog, invoker, startsFail, metrics } = options;
-  const { version, python, onError } = options;
+  const { version, python, triggers, onError } = options;
   const { host } = config;
   const tls = await readCertificate(config);
   await using started = new AsyncDisposableStack();
@@ -67,7 +69,7 @@ export async function startFronts(options: FrontsOptions): Promise<Fronts> {
             },
           },
         ),
-        afterEdgeChange: () => catalog.sync(),
+        afterEdgeChange: async () => void await Promise.all([catalog.sync(), triggers.sync()]),
         limits: { drainTimeoutMs: config.drainTimeoutMs },
         onError,
       })),

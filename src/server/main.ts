@@ -27,12 +27,14 @@ import { startFronts } from "./fronts.ts";
 import { startFunctionServices } from "./function-services.ts";
 import { type Keys, loadKeys } from "./keys.ts";
 import { type Reaper, startReaper } from "./reaper.ts";
+import { NodeEgress } from "./node-egress.ts";
 import { watchNode } from "./node-metrics.ts";
 import { releaseVersion } from "./release.ts";
 import { openPython } from "./python.ts";
 import { createRuntimeDir } from "./runtime-dir.ts";
 import { requireSandbox } from "./sandbox-requirement.ts";
 import { type NodeState, writeStateFile } from "./state-file.ts";
+import { Triggers } from "./triggers.ts";
 
 export interface Orla extends AsyncDisposable {
   readonly state: NodeState;
@@ -72,7 +74,11 @@ export async function startOrla(
 
   // Beside the database's start, which takes longer.
   const { cgroups } = config;
-  const choosing = chooseLauncher({ denoPath: Deno.execPath(), runtimeDir, log, cgroups });
+  const egress = started.use(new NodeEgress());
+  const choosing = chooseLauncher({
+    ...{ denoPath: Deno.execPath(), runtimeDir, log, cgroups },
+    egressPort: egress.proxy.port,
+  });
   started.defer(() => choosing.then((chosen) => chosen[Symbol.asyncDispose](), () => {}));
   // Nothing else is started where functions would be freer than they may be.
   if (config.requireSandbox > 0) requireSandbox((await choosing).report, config.requireSandbox);
@@ -118,8 +124,9 @@ export async function startOrla(
   );
   const chosen = await choosing;
   const { launcher, report: confinement } = chosen;
+  const network = { mode: "proxy", ports: [egress.proxy.port] } as const;
   const python = started.use(
-    await openPython({ config, chosen, network: { mode: "none" }, runtimeDir, log }),
+    await openPython({ config, chosen, network, runtimeDir, log }),
   );
   const runtime = started.use(
     await createRuntime({
@@ -135,10 +142,12 @@ export async function startOrla(
       idleTimeoutMs: config.idleTimeoutMs,
       drainTimeoutMs: config.drainTimeoutMs,
       hostServices,
+      egress: egress.proxy,
     }),
   );
   watchNode(metrics, { catalog, runtime, writer });
-  started.defer(followChanges(catalog, runtime, [metrics, functionMetrics]));
+  egress.showIn(metrics);
+  started.defer(followChanges(catalog, runtime, [metrics, functionMetrics, egress.proxy]));
 
   const onError = (error: unknown) => log.error("unexpected error of a connection", { error });
   const endpoint = started.use(
@@ -151,15 +160,20 @@ export async function startOrla(
       onError,
     }),
   );
+  const triggers = started.use(await Triggers.open({ config, database, log }));
   const { enforced } = runtime.stats();
   const fronts = started.use(
     await startFronts({
       ...{ config, keys, log, database, catalog, metrics, version, onError },
       invoker: runtime,
+      triggers: triggers.directory,
       python: python.compiler,
       startsFail: () => runtime.stats().startsFail,
     }),
   );
+  const ports = [fronts.http, fronts.sql].map((url) => Number(new URL(url).port));
+  egress.protectPorts(endpoint.port === null ? ports : [...ports, endpoint.port]);
+  await egress.protectDatabase(database.host, database.port);
   // Last, so that SQL callers are sent here only when everything answers; withdrawn first.
   started.use(
     await catalog.registerNode({
@@ -171,6 +185,8 @@ export async function startOrla(
       sandbox: { ...enforced, level: lowestLevel(confinement), ...confinement },
     }),
   );
+  triggers.startQueue({ nodeId, catalog, invoker: runtime });
+  started.defer(() => triggers.stopQueue());
   await runtime.ready();
   const state: NodeState = {
     pid: Deno.pid,

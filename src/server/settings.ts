@@ -106,8 +106,7 @@ export const settings = {
     schema: integer(2, 1000),
     expects: "a whole number from 2 to 1000",
     default: 10,
-    help:
-      "connections to Postgres for the records of executions; Orla holds a handful more itself",
+    help: "connections to Postgres for the records of executions; Orla holds a handful more itself",
   }),
   functionDatabaseConnections: setting({
     env: "ORLA_FUNCTION_DATABASE_CONNECTIONS",
@@ -214,6 +213,15 @@ export const settings = {
     expects: "a whole number from 1 to 10000",
     default: 256,
     help: "instances of all functions together; each also has its own MAX_INSTANCES",
+  }),
+  queueConcurrency: setting({
+    env: "ORLA_QUEUE_CONCURRENCY",
+    flag: "queue-concurrency",
+    value: "count",
+    schema: integer(1, 1000),
+    expects: "a whole number from 1 to 1000",
+    default: 32,
+    help: "jobs of asynchronous triggers that this node runs at the same time",
   }),
   executionDays: setting({
     env: "ORLA_EXECUTION_DAYS",

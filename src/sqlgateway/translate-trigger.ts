@@ -18,7 +18,7 @@ import { characterPosition } from "./rewrite.ts";
 const objectName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 
 /** Those that this release carries out. */
-const supported: ReadonlySet<TriggerKind> = new Set<TriggerKind>(["database"]);
+const supported: ReadonlySet<TriggerKind> = new Set<TriggerKind>(["database", "queue"]);
 
 export function createTriggerRequest(text: string, statement: CreateTrigger): unknown {
   const { source, name } = statement;

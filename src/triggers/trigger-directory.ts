@@ -25,6 +25,7 @@ const row = z.object({ definition: z.unknown() });
 export class TriggerDirectory implements AsyncDisposable {
   readonly #log: Logger;
   readonly #listeners = new Set<() => void>();
+  readonly #eventListeners = new Set<() => void>();
   #connection: Connection | undefined;
   #triggers: readonly Trigger[] = [];
   #looking: Promise<void> | undefined;
@@ -41,8 +42,8 @@ export class TriggerDirectory implements AsyncDisposable {
       config: { application_name: "orla triggers", ...options.connection },
       log: directory.#log,
       onOpen: async (client) => {
-        client.on("notification", () => directory.#syncInBackground());
-        await client.query("LISTEN orla_triggers");
+        client.on("notification", ({ channel }) => directory.#notified(channel));
+        await client.query("LISTEN orla_triggers; LISTEN orla_events");
         await directory.#look((text) => client.query(text));
       },
     });
@@ -70,6 +71,12 @@ export class TriggerDirectory implements AsyncDisposable {
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Tells when tables recorded events for the queue, and when some may have been missed. */
+  onEvents(listener: () => void): () => void {
+    this.#eventListeners.add(listener);
+    return () => this.#eventListeners.delete(listener);
   }
 
   /** Returns once every change committed before the call is in memory. */
@@ -104,6 +111,11 @@ export class TriggerDirectory implements AsyncDisposable {
     // Set by `open`, the only way to get one of these.
     if (this.#connection === undefined) throw new Error("the directory is not open");
     return this.#connection.query(text);
+  }
+
+  #notified(channel: string): void {
+    if (channel === "orla_triggers") return this.#syncInBackground();
+    for (const listener of this.#eventListeners) listener();
   }
 
   #syncInBackground(): void {

@@ -212,10 +212,11 @@ CREATE TABLE edge.events (
 
 CREATE FUNCTION edge.record_event(
   id bigint, relation oid, trigger_name name, operation text, new_row jsonb, old_row jsonb, caller name
-) RETURNS void LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+) RETURNS bigint LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   stack text;
   t edge.triggers;
+  recorded bigint;
 BEGIN
   GET DIAGNOSTICS stack = PG_CONTEXT;
   IF NOT starts_with(split_part(stack, E'\n', 2),
@@ -224,7 +225,9 @@ BEGIN
   END IF;
   t := edge.firing_trigger(id, relation, trigger_name);
   INSERT INTO edge.events (trigger_id, operation, relation, new_row, old_row, role)
-    VALUES (t.trigger_id, operation, relation::regclass::text, new_row, old_row, caller);
+    VALUES (t.trigger_id, operation, relation::regclass::text, new_row, old_row, caller)
+    RETURNING event_id INTO recorded;
+  RETURN recorded;
 END $$;
 
 CREATE FUNCTION edge.fire_later() RETURNS trigger
@@ -233,22 +236,24 @@ DECLARE
   -- Rows of a statement that one event holds.
   size constant integer := 1000;
   part jsonb;
+  -- By an assignment, not PERFORM: so the frame above record_event is this function.
+  recorded bigint;
 BEGIN
   IF TG_LEVEL = 'ROW' THEN
-    PERFORM edge.record_event(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, lower(TG_OP),
+    recorded := edge.record_event(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, lower(TG_OP),
       CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END,
       CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END, CURRENT_USER);
   ELSIF TG_OP = 'INSERT' THEN
     FOR part IN SELECT jsonb_agg(r) FROM (
       SELECT to_jsonb(n) AS r, row_number() OVER () - 1 AS i FROM edge_new n) u GROUP BY i / size ORDER BY i / size
     LOOP
-      PERFORM edge.record_event(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, 'insert', part, NULL, CURRENT_USER);
+      recorded := edge.record_event(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, 'insert', part, NULL, CURRENT_USER);
     END LOOP;
   ELSIF TG_OP = 'DELETE' THEN
     FOR part IN SELECT jsonb_agg(r) FROM (
       SELECT to_jsonb(o) AS r, row_number() OVER () - 1 AS i FROM edge_old o) u GROUP BY i / size ORDER BY i / size
     LOOP
-      PERFORM edge.record_event(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, 'delete', NULL, part, CURRENT_USER);
+      recorded := edge.record_event(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, 'delete', NULL, part, CURRENT_USER);
     END LOOP;
   ELSE
     -- Postgres fills both tables in the order of the updates, so that rows pair by their places.
@@ -257,7 +262,7 @@ BEGIN
       JOIN (SELECT to_jsonb(o) AS r, row_number() OVER () - 1 AS i FROM edge_old o) o USING (i)
       GROUP BY i / size ORDER BY i / size
     LOOP
-      PERFORM edge.record_event(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, 'update', part -> 'new', part -> 'old', CURRENT_USER);
+      recorded := edge.record_event(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, 'update', part -> 'new', part -> 'old', CURRENT_USER);
     END LOOP;
   END IF;
   RETURN NULL;

@@ -1,0 +1,79 @@
+/** What a node does about triggers: knows them all, and runs the queue of those that come later. */
+import pg from "pg";
+import type { Logger } from "../base/log.ts";
+import type { Catalog } from "../catalog/catalog.ts";
+import type { Invoker } from "../functions/call.ts";
+import { JobQueue } from "../triggers/queue/job-queue.ts";
+import { prepareQueueSchema } from "../triggers/queue/queue-schema.ts";
+import { TriggerDirectory } from "../triggers/trigger-directory.ts";
+import type { Config } from "./config.ts";
+import type { Database } from "./database.ts";
+
+/** Claiming and ending jobs is quick: a few connections serve many workers. */
+const CONNECTIONS = 6;
+
+export interface TriggersOptions {
+  readonly config: Config;
+  readonly database: Database;
+  readonly log: Logger;
+}
+
+export class Triggers implements AsyncDisposable {
+  readonly directory: TriggerDirectory;
+  readonly #options: TriggersOptions;
+  readonly #pool: pg.Pool;
+  #queue: JobQueue | undefined;
+
+  private constructor(options: TriggersOptions, directory: TriggerDirectory, pool: pg.Pool) {
+    this.#options = options;
+    this.directory = directory;
+    this.#pool = pool;
+  }
+
+  static async open(options: TriggersOptions): Promise<Triggers> {
+    const { database, log } = options;
+    const pool = new pg.Pool({
+      ...database.connection,
+      max: CONNECTIONS,
+      application_name: "orla queue",
+    });
+    // Whoever uses a connection that broke learns it from the query that fails.
+    pool.on("connect", (client) => client.on("error", () => {}));
+    pool.on("error", (error) => log.warn("an idle connection of the queue broke", { error }));
+    try {
+      await prepareQueueSchema(pool, log);
+      const directory = await TriggerDirectory.open({ connection: database.connection, log });
+      return new Triggers(options, directory, pool);
+    } catch (thrown) {
+      await pool.end();
+      throw thrown;
+    }
+  }
+
+  /** Begins to run jobs. The node must be registered: others free the jobs of nodes that are not. */
+  startQueue(
+    { nodeId, catalog, invoker }: {
+      readonly nodeId: string;
+      readonly catalog: Catalog;
+      readonly invoker: Invoker;
+    },
+  ): JobQueue {
+    const { log, config } = this.#options;
+    const { directory } = this;
+    return this.#queue = new JobQueue({
+      ...{ pool: this.#pool, directory, nodeId, log, invoker, functions: catalog },
+      concurrency: config.queueConcurrency,
+    });
+  }
+
+  /** The jobs under way are finished first. */
+  async stopQueue(): Promise<void> {
+    await this.#queue?.[Symbol.asyncDispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stopQueue();
+    await this.directory[Symbol.asyncDispose]();
+    await this.#pool.end();
+  }
+}

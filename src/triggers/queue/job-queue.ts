@@ -1,0 +1,287 @@
+/**
+ * The queue: every asynchronous trigger's invocations, as jobs of graphile-worker
+ * (https://worker.graphile.org). The library keeps, claims and locks jobs; this decides which tasks
+ * this node takes, how many at once, what running one means, and when a failed one comes back.
+ *
+ * Modes: *idle* while no trigger needs the queue, when nothing of the library is even loaded; *working*
+ * with a runner for the tasks of the enabled triggers. Another set of tasks means another runner; the
+ * one before finishes what it has begun.
+ */
+import type { Runner, Task, WorkerEvents } from "graphile-worker";
+import type pg from "pg";
+import { z } from "zod";
+import type { Logger } from "../../base/log.ts";
+import { qualifiedName } from "../../functions/function.ts";
+import type { Trigger } from "../trigger.ts";
+import type { TriggerDirectory } from "../trigger-directory.ts";
+import { optionOf } from "../trigger-options.ts";
+import { taskOf } from "./job.ts";
+import { JobLimits } from "./job-limits.ts";
+import { type Job, type JobRunnerOptions, runJob } from "./job-runner.ts";
+import { OutboxRelay } from "./outbox-relay.ts";
+import { QUEUE_SCHEMA } from "./queue-schema.ts";
+import { retryDelay } from "./retry.ts";
+import { TriggerState } from "./trigger-state.ts";
+
+export interface JobQueueOptions extends JobRunnerOptions {
+  readonly pool: pg.Pool;
+  readonly directory: TriggerDirectory;
+  readonly nodeId: string;
+  readonly log: Logger;
+  /** Jobs that this node runs at the same time. */
+  readonly concurrency: number;
+}
+
+/** How late a delayed or failed job may be, and how long a task at its limit stays closed. */
+const POLL_MS = 500;
+
+/** Nodes that died are noticed after 30 seconds; see edge.free_lost_jobs. */
+const HOUSEKEEPING_MS = 10_000;
+
+/** A job that was claimed beyond a limit is back this soon. */
+const SENT_BACK_MS = 100;
+
+/** Freeing a job is one query. */
+const FREED_WITHIN_MS = 2_000;
+
+const earlierRow = z.object({ at: z.date().nullable() });
+
+const nodesRow = z.object({ nodes: z.int() });
+
+interface QueuedJob extends Job {
+  /** Set for messages with a key. */
+  readonly job_queue_id: number | null;
+}
+
+/** Thrown back to the library, which counts the attempt; `runAt` and `attempts` put it right. */
+class JobFailed extends Error {
+  readonly runAt: Date;
+  /** What the count shall be; this attempt does not count when it never ran. */
+  readonly attempts: number;
+
+  constructor(message: string, runAt: Date, attempts: number) {
+    super(message);
+    this.runAt = runAt;
+    this.attempts = attempts;
+  }
+}
+
+export class JobQueue implements AsyncDisposable {
+  readonly #options: JobQueueOptions;
+  readonly #log: Logger;
+  readonly #limits = new JobLimits();
+  readonly #state: TriggerState;
+  readonly #relay: OutboxRelay;
+  readonly #stopping: (() => void)[] = [];
+  #runner: Runner | undefined;
+  #tasks = "";
+  #nodes = 1;
+  #changing: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(options: JobQueueOptions) {
+    const { directory, pool, log } = options;
+    this.#options = options;
+    this.#log = log.with({ part: "queue" });
+    this.#state = new TriggerState(pool, this.#log);
+    this.#relay = new OutboxRelay(pool, this.#log);
+    const timer = setInterval(() => void this.#keepHouse(), HOUSEKEEPING_MS);
+    this.#stopping.push(
+      directory.onChange(() => this.#follow()),
+      directory.onEvents(() => this.#relay.wake()),
+      () => clearInterval(timer),
+    );
+    this.#follow();
+  }
+
+  /** Counts a run of a trigger that is no job: a synchronous one. */
+  ran(triggerId: string, error: string | null): void {
+    this.#state.ran(triggerId, error);
+  }
+
+  /** Jobs under way are finished. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped = true;
+    for (const stop of this.#stopping) stop();
+    await this.#relay[Symbol.asyncDispose]();
+    await this.#changing;
+    await this.#runner?.stop();
+    await this.#state[Symbol.asyncDispose]();
+    await this.#options.pool.query(
+      "DELETE FROM edge.queue_workers WHERE node_id = $1",
+      [this.#options.nodeId],
+    ).catch((error) => this.#log.warn("cannot say that this node's workers ended", { error }));
+  }
+
+  /** Takes up what the directory now says. */
+  #follow(): void {
+    const triggers = this.#options.directory.all.filter(({ enabled }) => enabled);
+    this.#limits.update(triggers, this.#nodes);
+    const tasks = triggers.map(taskOf).filter((task) => task !== null).sort();
+    const key = tasks.join("\n");
+    if (key === this.#tasks || this.#stopped) return;
+    this.#tasks = key;
+    this.#changing = this.#changing.then(() => this.#replaceRunner(tasks)).catch((error) => {
+      this.#tasks = "";
+      this.#log.error("cannot run the queue; trying again", { error });
+    });
+  }
+
+  async #replaceRunner(tasks: readonly string[]): Promise<void> {
+    if (this.#stopped) return;
+    const before = this.#runner;
+    this.#runner = tasks.length === 0 ? undefined : await this.#start(tasks);
+    // It ends by itself when its last job does; nobody waits for that.
+    before?.stop().catch((error) => this.#log.warn("an earlier runner's end failed", { error }));
+  }
+
+  async #start(tasks: readonly string[]): Promise<Runner> {
+    const { EventEmitter } = await import("node:events");
+    const { run } = await import("graphile-worker");
+    const { graphileLogger } = await import("./graphile-logger.ts");
+    const { pool, concurrency } = this.#options;
+    const events: WorkerEvents = new EventEmitter();
+    events.on("worker:create", ({ worker }) => void this.#register(worker.workerId));
+    // When what the library makes of the failure is written.
+    events.on("job:complete", ({ job, error }) => void this.#reschedule(job.id, error));
+    const task: Task = (payload, { job }) => this.#run(job.task_identifier, { ...job, payload });
+    const runner = await run({
+      pgPool: pool,
+      schema: QUEUE_SCHEMA,
+      concurrency,
+      pollInterval: POLL_MS,
+      noHandleSignals: true,
+      logger: graphileLogger(this.#log),
+      events,
+      taskList: Object.fromEntries(tasks.map((name) => [name, task])),
+      forbiddenFlags: () => this.#limits.closed(),
+    });
+    runner.promise.catch((error) => {
+      if (this.#stopped || this.#runner !== runner) return;
+      this.#log.error("the queue's runner ended; another is started", { error });
+      this.#runner = undefined;
+      this.#tasks = "";
+      this.#follow();
+    });
+    return runner;
+  }
+
+  async #run(task: string, job: QueuedJob): Promise<void> {
+    const trigger = this.#triggerOf(task);
+    const sendBack = (why: string) =>
+      new JobFailed(why, new Date(Date.now() + SENT_BACK_MS), job.attempts - 1);
+    if (trigger === undefined) throw sendBack("its trigger was just switched off");
+    const earlier = await this.#earlierOfItsKey(job);
+    if (earlier !== null) {
+      throw new JobFailed("an earlier one of its key", earlier, job.attempts - 1);
+    }
+    if (!this.#limits.enter(task)) throw sendBack("its trigger is at its limit");
+    try {
+      const outcome = await runJob(trigger, job, this.#options);
+      switch (outcome.kind) {
+        case "succeeded":
+          this.#state.ran(trigger.triggerId, null);
+          return;
+        case "retry": {
+          const { message, code } = outcome.error;
+          this.#state.ran(trigger.triggerId, message);
+          const delayMs = retryDelay({
+            retryDelayMs: Number(optionOf(trigger, "RETRY_DELAY")),
+            maxRetryDelayMs: Number(optionOf(trigger, "MAX_RETRY_DELAY")),
+          }, job.attempts);
+          throw new JobFailed(`${code}: ${message}`, new Date(Date.now() + delayMs), job.attempts);
+        }
+        case "dead":
+          this.#state.ran(trigger.triggerId, outcome.error.message);
+          await this.#bury(trigger, task, job, outcome.error.message);
+          return;
+      }
+    } finally {
+      this.#limits.leave(task);
+    }
+  }
+
+  /**
+   * Messages of one key are in order, also when one fails: those after it wait for its next attempt.
+   * The library alone would let them overtake it.
+   */
+  async #earlierOfItsKey(job: QueuedJob): Promise<Date | null> {
+    if (job.job_queue_id === null) return null;
+    const { rows } = await this.#options.pool.query(
+      `SELECT min(e.run_at) AS at FROM edge_queue.jobs e JOIN edge_queue.jobs me USING (queue_name)
+       WHERE me.id = $1 AND e.id < me.id AND e.attempts > 0`,
+      [job.id],
+    );
+    return earlierRow.parse(rows[0]).at;
+  }
+
+  #triggerOf(task: string): Trigger | undefined {
+    return this.#options.directory.all.find((trigger) =>
+      trigger.enabled && taskOf(trigger) === task
+    );
+  }
+
+  /** The job is removed by the library right after; if that fails, the same letter is written again. */
+  async #bury(
+    trigger: Trigger,
+    task: string,
+    job: { readonly id: string; readonly payload: unknown; readonly attempts: number },
+    error: string,
+  ): Promise<void> {
+    this.#log.warn("a job is dead", { trigger: qualifiedName(trigger), job: job.id, error });
+    await this.#options.pool.query(
+      `INSERT INTO edge.dead_letters
+         (job_id, task, trigger_name, function_id, payload, attempts, error, created_at)
+       SELECT $1, $2, $3, $4, $5, $6, $7, coalesce((
+         SELECT j.created_at FROM edge_queue.jobs j WHERE j.id = $1), pg_catalog.now())
+       ON CONFLICT (job_id) DO UPDATE SET error = excluded.error, attempts = excluded.attempts`,
+      [
+        ...[job.id, task, qualifiedName(trigger), trigger.functionId],
+        ...[JSON.stringify(job.payload), job.attempts, error],
+      ],
+    );
+  }
+
+  /** The library frees the job with a delay of its own choice, a moment after it says so. */
+  async #reschedule(jobId: string, error: unknown): Promise<void> {
+    if (!(error instanceof JobFailed)) return;
+    try {
+      for (let waitMs = 4; waitMs < FREED_WITHIN_MS && !this.#stopped; waitMs *= 2) {
+        await new Promise((resolve) => setTimeout(resolve, waitMs));
+        const { rowCount } = await this.#options.pool.query(
+          "SELECT FROM edge_queue.reschedule_jobs(ARRAY[$1::bigint], run_at => $2, attempts => $3)",
+          [jobId, error.runAt, Math.max(0, error.attempts)],
+        );
+        if (rowCount === 1) return;
+      }
+    } catch (thrown) {
+      // It comes back all the same, when the library thinks fit.
+      this.#log.warn("cannot choose when a failed job comes back", { job: jobId, error: thrown });
+    }
+  }
+
+  async #register(workerId: string): Promise<void> {
+    try {
+      await this.#options.pool.query(
+        "INSERT INTO edge.queue_workers VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        [workerId, this.#options.nodeId],
+      );
+    } catch (error) {
+      this.#log.warn("cannot register a worker of the queue", { error });
+    }
+  }
+
+  async #keepHouse(): Promise<void> {
+    try {
+      const { rows } = await this.#options.pool.query(
+        `SELECT count(*)::int AS nodes, edge.free_lost_jobs() AS freed FROM edge.nodes n
+         WHERE n.heartbeat_at > pg_catalog.clock_timestamp() - interval '30 s'`,
+      );
+      this.#nodes = Math.max(1, nodesRow.parse(rows[0]).nodes);
+      this.#follow();
+      this.#limits.update(this.#options.directory.all, this.#nodes);
+    } catch (error) {
+      this.#log.warn("cannot look after the queue", { error });
+    }
+  }
+}
