@@ -85,6 +85,18 @@ Deno.test("DDL of edge functions", async (t) => {
     assert.deepEqual(session.notices, ["edge function f is unchanged"]);
   });
 
+  await test("a warm cache larger than MAX_INSTANCES allows is noticed", async (session) => {
+    await session.query(CREATE, [createRequest({
+      options: { coldStartOptimization: true, warmCacheSize: 100, minInstances: 2 },
+    })]);
+    assert.deepEqual(session.notices, [
+      "WARM_CACHE_SIZE is 100, but MAX_INSTANCES leaves room for 6 on each node",
+    ]);
+    const change = { name: "f", options: { maxInstances: 200 } };
+    await session.query(ALTER, [change]);
+    assert.equal(session.notices.length, 1);
+  });
+
   await test("an ordinary function of the same signature is not touched", async (session) => {
     await session.query("CREATE FUNCTION f(text) RETURNS text LANGUAGE sql AS 'SELECT $1'");
     const { code, message } = await refusal(session.query(CREATE, [createRequest()]));

@@ -179,13 +179,13 @@ export const optionTable: readonly OptionSpec[] = [
     "COLD_START_OPTIMIZATION",
     "coldStartOptimization",
     { kind: "boolean" },
-    "Keep WARM_CACHE_SIZE idle instances ready, so that no call waits for a start.",
+    "Keep WARM_CACHE_SIZE prepared instances beside those that serve.",
   ),
   supported(
     "WARM_CACHE_SIZE",
     "warmCacheSize",
     { kind: "integer", min: 0, max: 100_000 },
-    "Idle instances that COLD_START_OPTIMIZATION keeps, within MAX_INSTANCES.",
+    "Prepared instances, within MAX_INSTANCES; a size alone sets COLD_START_OPTIMIZATION, too.",
   ),
   supported(
     "ALLOW_NET",

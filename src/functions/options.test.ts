@@ -191,6 +191,20 @@ Deno.test("MIN_INSTANCES stays within MAX_INSTANCES", () => {
   throws(() => parseOptions([min, option("MAX_INSTANCES", number("2"))]), OrlaError);
 });
 
+Deno.test("WARM_CACHE_SIZE alone says whether there is a cache", () => {
+  const size = (value: RawValue) => option("WARM_CACHE_SIZE", value);
+  const cold = (value: boolean) => option("COLD_START_OPTIMIZATION", boolean(value));
+  const warm = (warmCacheSize: number) => ({ coldStartOptimization: true, warmCacheSize });
+  deepEqual(parseOptions([size(number("3"))]), warm(3));
+  deepEqual(parseOptions([cold(true), size(number("100"))]), warm(100));
+  deepEqual(parseOptions([size(number("0"))]), { coldStartOptimization: false, warmCacheSize: 0 });
+  deepEqual(parseOptions([size(word("default"))]), { warmCacheSize: 1 });
+  deepEqual(parseOptions([cold(true)]), { coldStartOptimization: true });
+  const off = { coldStartOptimization: false, warmCacheSize: 3 };
+  deepEqual(parseOptions([cold(false), size(number("3"))]), off);
+  throws(() => parseOptions([cold(true), size(number("0"))]), /keeps one instance at least/);
+});
+
 Deno.test("options from JSON go through the same table", () => {
   deepEqual(
     parseOptionsJson({ memory: "256MB", maxInstances: 4, min_instances: 1, AUTH: "none" }),

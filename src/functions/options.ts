@@ -50,7 +50,26 @@ export function parseOptions(options: readonly RawOption[]): Partial<FunctionOpt
   if (parsed.minInstances !== undefined && parsed.maxInstances !== undefined) {
     checkInstances(parsed.minInstances, parsed.maxInstances, options);
   }
-  return parsed;
+  return { ...parsed, ...warmCache(parsed, options) };
+}
+
+/**
+ * A size alone says that the cache is wanted, or with 0 that it is not. `false` switches it off whatever
+ * the size; `true` and no instances contradict each other.
+ */
+function warmCache(
+  { coldStartOptimization, warmCacheSize }: Partial<FunctionOptions>,
+  options: readonly RawOption[],
+): Partial<FunctionOptions> {
+  const given = options.find(({ name }) => name === "WARM_CACHE_SIZE");
+  if (given === undefined || warmCacheSize === undefined || isDefault(given.value)) return {};
+  if (coldStartOptimization === undefined) return { coldStartOptimization: warmCacheSize > 0 };
+  if (!coldStartOptimization || warmCacheSize > 0) return {};
+  throw new OrlaError(
+    "invalid_option",
+    "COLD_START_OPTIMIZATION keeps one instance at least: WARM_CACHE_SIZE cannot be 0 with it",
+    at(given.valueSpan),
+  );
 }
 
 /** The options of a new function: those named, and defaults for the rest. */

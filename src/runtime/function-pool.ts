@@ -402,13 +402,15 @@ export class FunctionPool implements InstanceOwner {
 
   #overloaded(): OrlaError {
     const full = this.#services.whyFull();
-    return overloaded(full === undefined ? "No instance came free in time" : full);
+    // Its own limit is nearer than the node's.
+    if (full === undefined || !this.#mayGrow()) return overloaded("No instance came free in time");
+    return overloaded(`No room for another instance: ${full}`, "Retry later.");
   }
 }
 
-function overloaded(message: string): OrlaError {
-  return new OrlaError("overloaded", message, {
-    hint: "Retry later, or raise MAX_INSTANCES or CONCURRENCY.",
-    retryAfterSeconds: 1,
-  });
+function overloaded(
+  message: string,
+  hint = "Retry later, or raise MAX_INSTANCES or CONCURRENCY.",
+): OrlaError {
+  return new OrlaError("overloaded", message, { hint, retryAfterSeconds: 1 });
 }

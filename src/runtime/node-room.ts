@@ -68,12 +68,12 @@ export class NodeRoom {
   whyFull(): string | undefined {
     const { maxInstances, memoryBudgetBytes } = this.#options;
     if (this.#taken >= maxInstances) {
-      return `All ${maxInstances} instances this node may run are busy (ORLA_MAX_INSTANCES)`;
+      return `this node may run ${maxInstances} (ORLA_MAX_INSTANCES), all busy`;
     }
     if (memoryBudgetBytes === null || this.#taken === 0) return undefined;
     if (this.#total + NEW_INSTANCE_BYTES <= memoryBudgetBytes) return undefined;
     const budget = Math.round(memoryBudgetBytes / MB);
-    return `The ${budget}MB of memory for instances on this node are in use (ORLA_MEMORY_BUDGET)`;
+    return `those of this node may use ${budget}MB of memory (ORLA_MEMORY_BUDGET), none is idle`;
   }
 
   started(instance: Instance): void {

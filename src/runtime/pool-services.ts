@@ -27,7 +27,7 @@ export interface PoolServices {
   requestBlank(urgency: Urgency, receiver: (taken: Instance | OrlaError) => void): boolean;
   /** Returns an ordered one unused. */
   giveBack(instance: Instance): void;
-  /** Which limit of the node is reached, as a sentence's end; `undefined` when none is. */
+  /** Which limit of the node is reached, as the end of a sentence; `undefined` when none is. */
   whyFull(): string | undefined;
   /** Whether another busy process would have a processor to itself. */
   hasFreeCore(): boolean;

@@ -27,6 +27,7 @@ import { startFronts } from "./fronts.ts";
 import { startFunctionServices } from "./function-services.ts";
 import { type Keys, loadKeys } from "./keys.ts";
 import { type Reaper, startReaper } from "./reaper.ts";
+import { availableMemoryBytes } from "./machine-memory.ts";
 import { NodeEgress } from "./node-egress.ts";
 import { watchNode } from "./node-metrics.ts";
 import { releaseVersion } from "./release.ts";
@@ -139,7 +140,9 @@ export async function startOrla(
       log,
       poolSize: config.blankProcesses,
       maxTotalInstances: config.maxInstances,
+      memoryBudgetBytes: config.memoryBudgetBytes ?? await availableMemoryBytes() / 2,
       idleTimeoutMs: config.idleTimeoutMs,
+      maxAgeMs: config.instanceMaxAgeMs,
       drainTimeoutMs: config.drainTimeoutMs,
       hostServices,
       egress: egress.proxy,

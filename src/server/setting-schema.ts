@@ -64,6 +64,16 @@ export function duration(minMs: number, maxMs: number): z.ZodType<number> {
   return z.union([digits, withUnit]).pipe(z.number().min(minMs).max(maxMs));
 }
 
+/** Bytes: a plain number, or one with a unit. */
+export function size(minBytes: number, maxBytes: number): z.ZodType<number> {
+  const units: Readonly<Record<string, number>> = { B: 1, KB: 2 ** 10, MB: 2 ** 20, GB: 2 ** 30 };
+  const withUnit = z.string().regex(/^\d+(\.\d+)?\s*(B|KB|MB|GB)$/i).transform((written) => {
+    const unit = written.replace(/^[\d.\s]+/, "").toUpperCase();
+    return Math.round(parseFloat(written) * (units[unit] ?? 1));
+  });
+  return z.union([digits, withUnit]).pipe(z.number().min(minBytes).max(maxBytes));
+}
+
 export const redisUrl = z.string().refine((written) =>
   /^rediss?:\/\//.test(written) && URL.canParse(written)
 );

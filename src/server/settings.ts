@@ -16,6 +16,7 @@ import {
   pythonEnvironments,
   type PythonEnvironmentSettings,
   redisUrl,
+  size,
   text,
   yesOrNo,
 } from "./setting-schema.ts";
@@ -48,6 +49,7 @@ function setting<T>(description: Setting<T>): Setting<T> {
 }
 
 const DAY_MS = 86_400_000;
+const MB = 2 ** 20;
 
 export const settings = {
   httpPort: setting({
@@ -222,6 +224,26 @@ export const settings = {
     expects: "a whole number from 1 to 1000",
     default: 32,
     help: "jobs of asynchronous triggers that this node runs at the same time",
+  }),
+  memoryBudgetBytes: setting<number | null>({
+    env: "ORLA_MEMORY_BUDGET",
+    flag: "memory-budget",
+    value: "size",
+    schema: z.union([size(64 * MB, 2 ** 50), z.null()]),
+    expects: "a size such as 512MB or 8GB, at least 64MB",
+    default: null,
+    shownDefault: "half of the machine's or the container's memory",
+    help: "memory of all instances together; idle ones end when it is used up",
+  }),
+  instanceMaxAgeMs: setting({
+    env: "ORLA_INSTANCE_MAX_AGE",
+    flag: "instance-max-age",
+    value: "time",
+    schema: duration(1000, 366 * DAY_MS),
+    expects: "a time such as 12h or 7d, at least 1s",
+    default: DAY_MS,
+    shownDefault: "1d",
+    help: "an instance of about this age is replaced, once its calls are over",
   }),
   executionDays: setting({
     env: "ORLA_EXECUTION_DAYS",

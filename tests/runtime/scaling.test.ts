@@ -1,6 +1,6 @@
 /** How many instances there are, who gets which call, and how versions change under load. */
 import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert/strict";
-import type { Clock } from "../../src/runtime/clock.ts";
+import { movableClock } from "./movable-clock.ts";
 import { type Rig, startRig, test, textOf, version } from "./rig.ts";
 
 const sleeper = `
@@ -13,32 +13,6 @@ const sleeper = `
   }`;
 
 type Seen = { readonly pid: number; readonly most: number };
-
-/** Real time, plus what a test adds. */
-function movableClock(): Clock & { forward(ms: number): void } {
-  let ahead = 0;
-  const timers = new Set<{ readonly at: number; readonly run: () => void }>();
-  const now = () => performance.now() + ahead;
-  return {
-    now,
-    after: (ms, run) => {
-      const timer = {
-        at: now() + ms,
-        run: () => {
-          clearTimeout(id);
-          if (timers.delete(timer)) run();
-        },
-      };
-      const id = setTimeout(timer.run, ms);
-      timers.add(timer);
-      return { cancel: () => (clearTimeout(id), void timers.delete(timer)) };
-    },
-    forward: (ms) => {
-      ahead += ms;
-      for (const timer of [...timers]) if (timer.at <= now()) timer.run();
-    },
-  };
-}
 
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));

@@ -186,6 +186,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   module jsonb := definition -> 'module';
   unknown text := edge.unknown_options(definition -> 'options');
+  room integer;
   id bigint;
 BEGIN
   IF unknown IS NOT NULL THEN
@@ -196,6 +197,15 @@ BEGIN
   THEN
     RAISE EXCEPTION 'PYTHON_ENV, REQUIREMENTS and FILES are for functions in Python'
       USING ERRCODE = '22023', HINT = format('This one is in %s.', definition ->> 'language');
+  END IF;
+  IF (definition #>> '{options,coldStartOptimization}')::boolean
+    AND (definition #>> '{options,autoScaling}')::boolean THEN
+    room := (definition #>> '{options,maxInstances}')::integer
+      - (definition #>> '{options,minInstances}')::integer;
+    IF (definition #>> '{options,warmCacheSize}')::integer > room THEN
+      RAISE NOTICE 'WARM_CACHE_SIZE is %, but MAX_INSTANCES leaves room for % on each node',
+        definition #>> '{options,warmCacheSize}', room USING HINT = 'Raise MAX_INSTANCES.';
+    END IF;
   END IF;
   INSERT INTO edge.versions (function_id, version, language, parameters, returns, code, module_code,
     source_map, style, module_files, options, created_by)
