@@ -66,7 +66,7 @@ export function brokenProtocol(cause: unknown): OrlaError {
 }
 
 function diedByItself({ code, signal, lastWords }: ProcessExit, version: FunctionVersion) {
-  if (outOfMemory.test(lastWords) || abortedInSilence(signal, lastWords)) {
+  if (outOfMemory.test(lastWords) || abortedInSilence(signal, lastWords, version)) {
     return memoryLimitExceeded(version);
   }
   if (signal === null) {
@@ -80,8 +80,12 @@ function diedByItself({ code, signal, lastWords }: ProcessExit, version: Functio
 
 /**
  * Where memory is so short that even the message cannot be made, native code aborts without a word.
- * A function cannot abort by itself, and a bug in Deno says that it panicked.
+ * In Deno a function cannot abort by itself, and a bug says that it panicked.
  */
-function abortedInSilence(signal: Deno.Signal | null, lastWords: string): boolean {
-  return signal === "SIGABRT" && !lastWords.includes("panicked");
+function abortedInSilence(
+  signal: Deno.Signal | null,
+  lastWords: string,
+  { language }: FunctionVersion,
+): boolean {
+  return signal === "SIGABRT" && language !== "python" && !lastWords.includes("panicked");
 }

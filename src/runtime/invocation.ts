@@ -109,9 +109,13 @@ export class Invocation implements HasDeadline<Invocation> {
     this.#deliveredAt = now;
   }
 
-  /** Whether the call can be sent again: a request body that streams is gone once it was read. */
+  /**
+   * Whether the call can be sent again: a request body that streams is gone once it was read. What has
+   * begun to answer has begun, whatever else the instance claims.
+   */
   get repeatable(): boolean {
     const { call } = this;
+    if (this.#state === "replied") return false;
     return call.kind === "payload" || !(call.body instanceof ReadableStream);
   }
 

@@ -43,7 +43,9 @@ function hostileLauncher(answer: Answer): Launcher {
 
 async function speak(connection: Deno.UnixConn, answer: Answer): Promise<void> {
   const send = (bytes: Uint8Array) => void connection.write(bytes).catch(() => {});
-  const outbox = new Outbox(async (bytes) => void await connection.write(bytes));
+  const outbox = new Outbox(async (bytes) => {
+    for (let sent = 0; sent < bytes.length;) sent += await connection.write(bytes.subarray(sent));
+  });
   const decoder = new FrameDecoder(({ type, callId }) => {
     if (type === FrameType.assign) outbox.bytes(FrameType.ready, 0, 0);
     if (type === FrameType.ping) outbox.bytes(FrameType.pong, 0, callId);
@@ -91,7 +93,7 @@ const broken: Readonly<Record<string, Answer>> = {
   "a wrong credit": (outbox, id) => outbox.bytes(FrameType.credit, 0, id, new Uint8Array(3)),
   "a body without credit": (outbox, id) => {
     outbox.head(FrameType.reply, 0, id, "", "[");
-    for (let i = 0; i < 1000; i++) outbox.bytes(FrameType.body, 0, id, new Uint8Array(65_536));
+    for (let i = 0; i < 2000; i++) outbox.bytes(FrameType.body, 0, id, new Uint8Array(65_536));
   },
 };
 
@@ -102,7 +104,10 @@ for (const [what, answer] of Object.entries(broken)) {
       ? rig.payload(fn)
       : rig.http(fn).then((reply) => new Response(reply.body as BodyInit).text());
     await rejects(call, (error: { code: string }) => {
-      ok(["instance_crashed", "limit_exceeded"].includes(error.code), error.code);
+      ok(
+        ["instance_crashed", "limit_exceeded", "response_too_large"].includes(error.code),
+        error.code,
+      );
       return true;
     });
   });

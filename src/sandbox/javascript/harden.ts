@@ -14,6 +14,8 @@ export function harden(): void {
   remove(Deno, "internal");
   remove(Deno, "mainModule");
   remove(Navigator.prototype, "gpu");
+  // Deno's own asynchronous operations go through it: whoever replaced it would hold the channel.
+  Object.defineProperty(Function.prototype, "call", { writable: false, configurable: false });
   Object.defineProperty(globalThis, "Worker", {
     value: class Worker {
       constructor() {

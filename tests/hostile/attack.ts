@@ -1,0 +1,139 @@
+/**
+ * What one attack is: an idea, how it looks in each language, what is to be seen, and which walls
+ * stop it. The tables are in `attacks/`; `attack-list.ts` has them all.
+ *
+ * The source of an attack is the body of `attempt(target)`, which returns true when it got what it
+ * wanted. An attack that works where nothing stops it (`control.test.ts`) is shown to be one.
+ */
+import type { ErrorCode } from "../../src/base/errors.ts";
+
+export const attackLanguages = ["javascript", "python", "wasm"] as const;
+export type AttackLanguage = typeof attackLanguages[number];
+
+/** From the inside out. */
+export const walls = {
+  compiler: "refused when the function is created",
+  permissions: "Deno's permissions",
+  bootstrap: "the bootstrap, hardened before any function is loaded",
+  landlock: "Landlock",
+  seccomp: "the filter of system calls",
+  user: "a user of its own",
+  limits: "limits on the process",
+  supervisor: "the supervisor, which believes no instance and ends it",
+  egress: "the rules of outgoing traffic",
+  gateway: "the HTTP gateway",
+  database: "Postgres's roles and policies",
+} as const;
+export type Wall = keyof typeof walls;
+
+export type Seen =
+  /** The call is answered: the attempt was refused, as an exception or a `false`. */
+  | { readonly is: "refused" }
+  /** The call fails with one of these. */
+  | { readonly is: "fails"; readonly codes: readonly ErrorCode[] }
+  /** The call is answered with what an honest function would have returned. */
+  | { readonly is: "answered" }
+  /** Either of the two: the function has done nothing but harm to itself. */
+  | { readonly is: "harmless" }
+  /** A client looks for itself. */
+  | { readonly is: "watched"; readonly scenario: Scenario };
+
+/** Throws when the attack had its way. */
+export type Scenario = (scene: Scene) => Promise<void>;
+
+export interface Scene {
+  /** Base URL. */
+  readonly http: string;
+  readonly anonKey: string;
+  /** Of the function under attack. */
+  readonly url: string;
+  /** Resident memory of the node itself. */
+  nodeMegabytes(): number;
+}
+
+/** Where an attack is tried. */
+export const modes = ["root", "user", "bare"] as const;
+/** All walls; without users of their own; without any wall of the kernel. */
+export type Mode = typeof modes[number];
+
+export interface AttackCode {
+  readonly source: string;
+  /** The walls that stop it, the first one first. */
+  readonly walls: readonly [Wall, ...Wall[]];
+  readonly seen: Seen;
+  /** The source is the whole function, not the body of `attempt`. */
+  readonly whole?: boolean;
+  /** In SQL. */
+  readonly options?: string;
+  /** It succeeds there, as docs/security.md says. */
+  readonly openIn?: readonly Mode[];
+  /** The function has ruined itself: later calls of it may fail. */
+  readonly ruinsItself?: boolean;
+  /** Why it is not tried where nothing stops it. */
+  readonly noControl?: string;
+}
+
+export interface Attack {
+  /** As in docs/security.md. */
+  readonly name: string;
+  readonly code: Readonly<Partial<Record<AttackLanguage, AttackCode>>>;
+  /** The same through a hole in Deno's own permissions: its name in `tests/sandbox/attacks.js`. */
+  readonly behindDeno?: readonly string[];
+}
+
+type Walls = AttackCode["walls"];
+type More = Omit<AttackCode, "source" | "walls" | "seen">;
+
+export function refused(walls: Walls, source: string, more: More = {}): AttackCode {
+  return { source, walls, seen: { is: "refused" }, ...more };
+}
+
+export function fails(
+  codes: readonly ErrorCode[],
+  walls: Walls,
+  source: string,
+  more: More = {},
+): AttackCode {
+  return { source, walls, seen: { is: "fails", codes }, noControl: "it would never end", ...more };
+}
+
+export function answered(walls: Walls, source: string, more: More = {}): AttackCode {
+  return { source, walls, seen: { is: "answered" }, noControl: "nothing is to be seen", ...more };
+}
+
+export function harmless(walls: Walls, source: string, more: More = {}): AttackCode {
+  return { source, walls, seen: { is: "harmless" }, noControl: "nothing is to be seen", ...more };
+}
+
+export function watched(
+  walls: Walls,
+  source: string,
+  scenario: Scenario,
+  more: More = {},
+): AttackCode {
+  const seen = { is: "watched", scenario } as const;
+  return { source, walls, seen, whole: true, noControl: "a client looks for itself", ...more };
+}
+
+/** What attacks aim at. All of it exists, so that a refusal is one. */
+export interface Target {
+  /** Process ids of the node, or of a stand-in that may be harmed. */
+  readonly node: number;
+  readonly parent: number;
+  /** Another instance, and a file in its directory. */
+  readonly sibling: number;
+  readonly siblingFile: string;
+  readonly runtimeDir: string;
+  /** Holds secrets. */
+  readonly secretFile: string;
+  /** A file that does not exist, in a directory that everybody may write. */
+  readonly newFile: string;
+  /** Where nobody should get: a port, a unix socket, an abstract one, all listening. */
+  readonly port: number;
+  readonly unixSocket: string;
+  readonly abstractName: string;
+  /** A name of this machine that is not `localhost`, and what it resolves to. */
+  readonly hostname: string;
+  readonly hostAddress: string;
+  readonly uid: number;
+}
