@@ -238,5 +238,5 @@ Deno.test("bytes that are no frames end the instance", async () => {
   await using instance = await PythonInstance.start({ code: "def main(): pass" });
   instance.garbage();
   assert.equal(await instance.exited, 1);
-  assert.match(await instance.stderr, /^ProtocolError: /);
+  assert.match(await instance.stderr, /^ProtocolLimit: /);
 });

@@ -188,3 +188,18 @@ ${style} main(): pass
     assert.equal(await instance.stderr, "");
   });
 }
+
+Deno.test("a result that will be refused for its size is not sent", async () => {
+  await using instance = await PythonInstance.start({
+    maxResponseBytes: 1000,
+    code: "def main(n): return 'x' * n",
+  });
+  assert.equal(String(await instance.payload(998)).length, 998);
+  const error = await failureOf(instance.payload(999));
+  assert.deepEqual([error.name, error.code], ["ResponseTooLarge", "response_too_large"]);
+  const http = await failureOf(instance.http({ method: "POST" }, "999"));
+  assert.equal(http.code, "response_too_large");
+  await using roomy = await PythonInstance.start({ code: "def main(n): return 'x' * n" });
+  assert.equal((await failureOf(roomy.payload(32 << 20))).code, "response_too_large");
+  assert.equal((await roomy.http({ method: "POST" }, `${32 << 20}`)).body.length, (32 << 20) + 2);
+});

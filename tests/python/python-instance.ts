@@ -51,6 +51,7 @@ export interface InstanceInput {
   readonly env?: Record<string, string>;
   readonly egress?: { port: number; token: string };
   readonly logBacklogBytes?: number;
+  readonly maxResponseBytes?: number;
   readonly interpreter?: string;
   /** Answers host calls. A call that it answers with `undefined` stays open. */
   readonly host?: (op: string, input: never, callId: number) => Answer | undefined;
@@ -144,7 +145,8 @@ export class PythonInstance implements AsyncDisposable {
 
   assign(): void {
     const { name = "probe", style, mode = "auto", parameters = null, returns = null } = this.#input;
-    const { env = {}, egress, logBacklogBytes = 1 << 20 } = this.#input;
+    const { env = {}, egress = null, logBacklogBytes = 1 << 20, maxResponseBytes = 1 << 30 } =
+      this.#input;
     const url = new URL(`file://${this.#directory}/${name}.py`).href;
     const assignment = {
       language: "python",
@@ -157,6 +159,7 @@ export class PythonInstance implements AsyncDisposable {
       parameters,
       returns,
       logBacklogBytes,
+      maxResponseBytes,
       env,
       egress,
     };

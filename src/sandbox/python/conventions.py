@@ -26,7 +26,7 @@ class Convention:
         self._extras = [
             extras.value(self.form, parameter.name, index)
             for index, parameter in enumerate(parameters[1:], 1)
-            if parameter.default is parameter.empty or extras.knows(parameter.name)
+            if not parameter.has_default or extras.knows(parameter.name)
         ] if self.form != PARAMETERS else []
 
     def arguments(self, call):

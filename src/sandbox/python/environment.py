@@ -12,12 +12,11 @@ def install(assignment):
     os.environ.update(assignment.get("env") or {})
     # The files that lie beside the code may be modules.
     sys.path.append(os.getcwd())
-    _follow_threads()
-    network.install(assignment.get("egress"))
+    network.open_way_out(assignment.get("egress"))
 
 
-def _follow_threads():
-    """What a call's threads print belongs to the call, too."""
+def prepare():
+    """In the zygote. What a call's threads print belongs to the call, too."""
     start = threading.Thread.start
 
     def start_in_context(self):

@@ -3,6 +3,8 @@ import json
 import os
 import traceback
 
+from .frames import ProtocolLimit
+
 # A message longer than this helps nobody; three of them must fit a frame.
 MAX_TEXT = 16 * 1024
 
@@ -11,6 +13,18 @@ _PLATFORM = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 class InvalidInput(Exception):
     """The caller's input does not fit: its fault, not the function's."""
+
+
+class ResponseTooLarge(Exception):
+    """Known to be refused, so not sent."""
+
+
+# Codes of the platform that an instance may claim.
+_CLAIMS = {
+    InvalidInput: "invalid_request",
+    ResponseTooLarge: "response_too_large",
+    ProtocolLimit: "limit_exceeded",
+}
 
 
 class Stacks:
@@ -37,10 +51,11 @@ class Stacks:
 
     def _describe(self, error):
         description = {"name": _clip(type(error).__name__), "message": _clip(_message_of(error))}
-        if not isinstance(error, InvalidInput):
+        claim = _CLAIMS.get(type(error))
+        if claim is None:
             description["stack"] = _clip_middle(self.format(error))
         else:
-            description["code"] = "invalid_request"
+            description["code"] = claim
         return json.dumps(description).encode()
 
     def _clean(self, summary, seen):

@@ -36,6 +36,8 @@ MAX_PAYLOAD_BYTES = 1 << 20
 INLINE_BODY_BYTES = 64 * 1024
 CHUNK_BYTES = 64 * 1024
 INITIAL_CREDIT = 4 * CHUNK_BYTES
+# A result is held in memory whole and ends in one SQL value or one response.
+MAX_RESULT_BYTES = 32 << 20
 
 _HEADER = struct.Struct(">IBBI")
 _pack_header = _HEADER.pack
@@ -48,10 +50,14 @@ class ProtocolError(Exception):
     """The bytes are not this protocol's."""
 
 
+class ProtocolLimit(ProtocolError):
+    """More than the protocol allows of something."""
+
+
 def encode(kind, flags, call_id, payload=b""):
     size = len(payload)
     if size > MAX_PAYLOAD_BYTES:
-        raise ProtocolError("a frame of %d bytes is over the limit of %d" % (size, MAX_PAYLOAD_BYTES))
+        raise ProtocolLimit("a frame of %d bytes is over the limit of %d" % (size, MAX_PAYLOAD_BYTES))
     return _pack_header(size, kind, flags, call_id) + payload
 
 
@@ -92,7 +98,7 @@ class Decoder:
         while length - offset >= _HEADER_BYTES:
             size, kind, flags, call_id = _unpack_header(data, offset)
             if size > MAX_PAYLOAD_BYTES:
-                raise ProtocolError(
+                raise ProtocolLimit(
                     "a frame of %d bytes is over the limit of %d" % (size, MAX_PAYLOAD_BYTES)
                 )
             start = offset + _HEADER_BYTES

@@ -1,7 +1,7 @@
 """Receives the supervisor's frames: imports the module once, then starts, feeds and cancels calls."""
+import _thread
 import asyncio
 import contextvars
-import inspect
 import json
 import os
 import socket
@@ -9,22 +9,18 @@ import sys
 import threading
 import urllib.parse
 
-from . import encode, environment, frames, logs, module
-from .arguments import Inputs
+from . import environment, frames, logs, module
 from .call import Call, current
-from .conventions import Convention
 from .errors import Stacks
-from .extras import Extras
+from .function import Function
 from .host import Host
 from .outbox import Outbox
-from .result import ResultSender, finish
-from .sdk import Sdk, names
 from .start_gate import StartGate
+from .uncaught import Uncaught
 from .workers import STACK_BYTES, Workers
 
 # As much as one wake-up can take off the socket: a full window of body chunks for a few calls.
 _READ_BYTES = 64 * 1024
-_SQL_JSON = (None, "json", "jsonb")
 _exit = os._exit
 
 
@@ -57,32 +53,32 @@ class Instance:
     thread becomes a worker among others, or runs the loop, which then reads the channel itself.
     """
 
-    def __init__(self, connection, started):
+    def __init__(self, connection, started, make_workers=Workers):
         self._connection = connection
         self._decoder = frames.Decoder()
         self._outbox = Outbox(connection)
-        self._logger = logs.Logger(self._outbox)
+        self.logger = logs.Logger(self._outbox)
         self._stacks = Stacks()
+        self._uncaught = Uncaught(self.logger, self._stacks)
         self._calls = {}
         self._gate = StartGate(started, self._start, lambda: self._outbox.put(frames.PING, 0, 0))
         self._host = Host(self._outbox)
-        self._workers = Workers(self._run_in_thread)
+        self._workers = make_workers(self._run_in_thread)
         # Held by whoever handles frames, so that the reading can change hands.
         self._reading = threading.Lock()
         self._assignment = None
-        self._loop = None
-        self._handler = None
-        self._convention = None
-        self._results = None
+        self._function = None
+        self.loop = None
 
     def serve(self):
         """Ends with the process, when the supervisor is gone."""
         while self._assignment is None:
-            self._receive(self._connection.recv(_READ_BYTES))
+            self.receive(self._connection.recv(_READ_BYTES))
         threading.stack_size(STACK_BYTES)
-        threading.Thread(target=self._read, name="channel", daemon=True).start()
+        # Not a `threading.Thread`: it is none of the function's threads, and costs less.
+        _thread.start_new_thread(self._read, ())
         self._import(self._assignment)
-        if self._loop is None:
+        if self.loop is None:
             self._workers.work()
         self._serve_on_loop()
 
@@ -92,21 +88,21 @@ class Instance:
             try:
                 chunk = self._connection.recv(_READ_BYTES)
                 with self._reading:
-                    if self._loop is not None:
-                        self._loop.call_soon_threadsafe(self._take_over, chunk)
+                    if self.loop is not None:
+                        self.loop.call_soon_threadsafe(self.take_over, chunk)
                         return
-                    self._receive(chunk)
+                    self.receive(chunk)
             except BaseException as error:
                 _end(error)
 
-    def _take_over(self, chunk):
+    def take_over(self, chunk):
         """On the loop: from here on it reads the channel."""
         self._readable(chunk)
-        self._loop.add_reader(self._connection, self._readable)
+        self.loop.add_reader(self._connection, self._readable)
 
     def _readable(self, chunk=None):
         try:
-            self._receive(chunk or self._connection.recv(_READ_BYTES, socket.MSG_DONTWAIT))
+            self.receive(chunk or self._connection.recv(_READ_BYTES, socket.MSG_DONTWAIT))
         except BlockingIOError:
             pass
         except BaseException as error:
@@ -115,12 +111,12 @@ class Instance:
     def _serve_on_loop(self):
         while True:
             try:
-                self._loop.run_forever()
+                self.loop.run_forever()
             except (SystemExit, KeyboardInterrupt) as error:
                 # From a task or callback of the function's own. Its calls' are caught where they run.
-                self._log_error("Uncaught exception", error)
+                self._uncaught.log("Uncaught exception", error)
 
-    def _receive(self, chunk):
+    def receive(self, chunk):
         if not chunk:
             _end()
         for kind, flags, call_id, payload in self._decoder.push(chunk):
@@ -150,41 +146,34 @@ class Instance:
 
     def _assign(self, assignment):
         self._assignment = assignment
-        self._logger.open(assignment["logBacklogBytes"])
+        self.logger.open(assignment["logBacklogBytes"])
 
     def _import(self, assignment):
         path = urllib.parse.unquote(urllib.parse.urlsplit(assignment["url"]).path)
         self._stacks.folder = os.getcwd() + os.sep
-        logs.install(self._logger, module.name_of(path))
-        self._watch_uncaught()
+        logs.install(self.logger, module.name_of(path))
+        self._uncaught.watch()
         try:
             environment.install(assignment)
-            sdk = Sdk(self._host, assignment)
-            loaded = module.load(path, names(sdk))
-            name, handler = module.find_handler(loaded, assignment.get("style"))
-            self._prepare(assignment, name, handler, Extras(sdk))
+            with open(path, "rb") as file:
+                source = file.read()
+            self.load(assignment, path, source)
         except BaseException as error:
             self._outbox.put(frames.ERROR, 0, 0, self._stacks.describe(error))
-            return
+
+    def load(self, assignment, path, source):
+        """Without what changes the process beyond the function's own module."""
+        function = Function(assignment, path, source, self._host, self._outbox)
         sys.stdout.flush()
         sys.stderr.flush()
         self._outbox.put(frames.READY, 0, 0)
         with self._reading:
-            if module.is_async(handler):
-                self._loop = asyncio.SelectorEventLoop()
-                asyncio.set_event_loop(self._loop)
-                self._loop.set_exception_handler(self._loop_failed)
+            self._function = function
+            if function.is_async:
+                self.loop = asyncio.SelectorEventLoop()
+                asyncio.set_event_loop(self.loop)
+                self.loop.set_exception_handler(self._uncaught.on_loop)
             self._gate.open()
-
-    def _prepare(self, assignment, name, handler, extras):
-        inputs = Inputs(assignment["parameters"])
-        self._convention = Convention(
-            name, handler, assignment["mode"], inputs, assignment["name"], extras
-        )
-        is_json = assignment["returns"] in _SQL_JSON
-        encoder = encode.encode if is_json else encode.encode_typed
-        self._results = ResultSender(self._outbox, self._convention.form, encoder)
-        self._handler = handler
 
     # Calls
 
@@ -226,8 +215,8 @@ class Instance:
         call.running = True
         context = contextvars.Context()
         context.run(current.set, call)
-        if self._loop is not None:
-            call.task = context.run(self._loop.create_task, self._run_on_loop(call))
+        if self.loop is not None:
+            call.task = context.run(self.loop.create_task, self._run_on_loop(call))
             # Not at the end of the coroutine: one that is cancelled early never begins.
             call.task.add_done_callback(lambda _: self._close(call), context=context)
             return
@@ -239,26 +228,16 @@ class Instance:
 
     def _run_here(self, call):
         try:
-            if call.cancelled:
-                return
-            result = self._handler(*self._convention.arguments(call))
-            if inspect.isawaitable(result) or hasattr(result, "__aiter__"):
-                # A plain function that returns a coroutine: it gets a loop of its own.
-                asyncio.run(self._await(call, result))
-            else:
-                finish(self._results.send(call, result))
+            if not call.cancelled:
+                self._function.run(call)
         except BaseException as error:
             self._fail(call, error)
         finally:
             self._close(call)
 
-    async def _await(self, call, result):
-        await self._results.send(call, await result if inspect.isawaitable(result) else result)
-
     async def _run_on_loop(self, call):
         try:
-            result = self._handler(*self._convention.arguments(call))
-            await self._await(call, result)
+            await self._function.run_on_loop(call)
         except BaseException as error:
             self._fail(call, error)
 
@@ -272,26 +251,3 @@ class Instance:
         call.failed = True
         description = self._stacks.describe(error)
         self._outbox.put(frames.ERROR, call.end_flags(), call.id, description)
-
-    # What escapes every call
-
-    def _watch_uncaught(self):
-        def in_thread(args):
-            if args.exc_type is not SystemExit:
-                self._log_error("Uncaught exception in thread %s" % args.thread.name, args.exc_value)
-
-        def unraisable(args):
-            self._log_error(args.err_msg or "Exception ignored", args.exc_value)
-
-        threading.excepthook = in_thread
-        sys.unraisablehook = unraisable
-
-    def _loop_failed(self, _loop, context):
-        error = context.get("exception")
-        if error is None:
-            sys.stderr.log(frames.SEVERE, context["message"])
-        else:
-            self._log_error(context["message"], error)
-
-    def _log_error(self, what, error):
-        sys.stderr.log(frames.SEVERE, "%s: %s" % (what, self._stacks.format(error)))

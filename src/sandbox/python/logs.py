@@ -62,6 +62,10 @@ class Logger:
             self._send(frames.WARN, message, 0)
         self._send(level, text, call_id, length)
 
+    def write_current(self, level, text):
+        """A line of the call that is running."""
+        self.write(level, text, current_id())
+
     def _send(self, level, text, call_id, length=0):
         length = max(length, len(text))
         if length > MAX_LINE:
@@ -75,8 +79,10 @@ class Stream(io.TextIOBase):
     encoding = "utf-8"
     errors = "backslashreplace"
 
-    def __init__(self, logger, level, name):
-        self._logger = logger
+    # From the assignment on.
+    logger = None
+
+    def __init__(self, level, name):
         self._level = level
         self._name = name
         self._lock = threading.Lock()
@@ -110,7 +116,7 @@ class Stream(io.TextIOBase):
                     return len(text)
                 line.add(text[:-1])
                 whole, length = line.take()
-            self._logger.write(self._level, whole, 0 if call is None else call.id, length)
+            self.logger.write(self._level, whole, 0 if call is None else call.id, length)
         return len(text)
 
     def flush(self):
@@ -120,11 +126,11 @@ class Stream(io.TextIOBase):
             if line.length == 0:
                 return
             text, length = line.take()
-        self._logger.write(self._level, text, 0 if call is None else call.id, length)
+        self.logger.write(self._level, text, 0 if call is None else call.id, length)
 
     def log(self, level, text):
         """A whole line at a level of its own."""
-        self._logger.write(level, text, current_id())
+        self.logger.write_current(level, text)
 
     def _line_of(self, call):
         if call is None:
@@ -171,49 +177,33 @@ def _level_of(record):
 class _Handler(logging.Handler):
     """Of the root logger until the function configures its own."""
 
-    def __init__(self, stream, own_name):
-        super().__init__()
-        self._stream = stream
-        self._unnamed = ("root", own_name)
+    own_name = None
 
     def emit(self, record):
         try:
             text = self.format(record)
-            if record.name not in self._unnamed:
+            if record.name not in ("root", self.own_name):
                 text = "%s: %s" % (record.name, text)
-            self._stream.log(_level_of(record), text)
+            _error.log(_level_of(record), text)
         except Exception:
             self.handleError(record)
 
 
-def install(logger, own_name):
-    """`own_name` is the name of the function's module: its logger needs no mention in its own log."""
-    sys.stdout = Stream(logger, frames.INFO, "<stdout>")
-    sys.stderr = Stream(logger, frames.SEVERE, "<stderr>")
-    _route_logging(sys.stderr, own_name)
-
-    def show_warning(message, category, filename, lineno, file=None, line=None):
-        text = warnings.formatwarning(message, category, filename, lineno, line)
-        if file is None:
-            sys_stderr.log(frames.WARN, text.rstrip("\n"))
-        else:
-            file.write(text)
-
-    sys_stderr = sys.stderr
-    warnings.showwarning = show_warning
+_output = Stream(frames.INFO, "<stdout>")
+_error = Stream(frames.SEVERE, "<stderr>")
+_handler = _Handler()
 
 
-def _route_logging(stream, own_name):
-    handler = _Handler(stream, own_name)
+def prepare():
+    """In the zygote: everything that can be there before there is a function."""
     root = logging.getLogger()
-    root.addHandler(handler)
     root.setLevel(logging.INFO)
     configure = logging.basicConfig
 
     def basic_config(**options):
         # Ours is only there as long as the function has none, so it must not count as one.
-        if root.handlers == [handler]:
-            root.removeHandler(handler)
+        if root.handlers == [_handler]:
+            root.removeHandler(_handler)
         configure(**options)
 
     logging.basicConfig = basic_config
@@ -231,10 +221,27 @@ def _route_logging(stream, own_name):
 
     logging.StreamHandler.emit = emit
 
+    def show_warning(message, category, filename, lineno, file=None, line=None):
+        text = warnings.formatwarning(message, category, filename, lineno, line)
+        stream = sys.stderr if file is None else file
+        if isinstance(stream, Stream):
+            stream.log(frames.WARN, text.rstrip("\n"))
+        else:
+            stream.write(text)
+
+    warnings.showwarning = show_warning
+
+
+def install(logger, own_name):
+    """`own_name` is the name of the function's module: its logger needs no mention in its own log."""
+    _output.logger = _error.logger = logger
+    sys.stdout, sys.stderr = _output, _error
+    _handler.own_name = own_name
+    logging.getLogger().addHandler(_handler)
+
 
 def flush_partial_lines(call):
     """To be called in the context of the call when its handler is done."""
     if call.partial_lines is not None:
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, Stream):
-                stream.flush()
+        _output.flush()
+        _error.flush()

@@ -9,13 +9,11 @@ import types
 HANDLER_NAMES = ("main", "handler", "fetch")
 
 
-def load(path, scope):
+def load(path, source, scope):
     """
     Runs the source. Its file is called `<name>.py` in stacks, and its text is kept for them, as the
     file itself need not stay readable. `scope` holds what the code finds without importing it.
     """
-    with open(path, "rb") as file:
-        source = file.read()
     file_name = os.path.basename(path)
     name = name_of(path)
     text = source.decode("utf-8-sig")
@@ -55,15 +53,32 @@ def is_async(handler):
     )
 
 
+class Parameter:
+    """One that can be given by position."""
+
+    __slots__ = ("name", "has_default")
+
+    def __init__(self, name, has_default):
+        self.name = name
+        self.has_default = has_default
+
+
 def positional_parameters(handler):
-    """Those that can be given by position; an empty list and True where there is also `*args`."""
+    """Those, and whether there is `*args` too."""
+    if type(handler) is types.FunctionType and not hasattr(handler, "__wrapped__"):
+        # What `inspect` would say: its machinery costs an instance a quarter of a megabyte.
+        code = handler.__code__
+        names = code.co_varnames[:code.co_argcount]
+        first_default = len(names) - len(handler.__defaults__ or ())
+        parameters = [Parameter(name, at >= first_default) for at, name in enumerate(names)]
+        return parameters, bool(code.co_flags & inspect.CO_VARARGS)
     try:
-        parameters = inspect.signature(handler).parameters.values()
+        described = inspect.signature(handler).parameters.values()
     except (TypeError, ValueError):
         # Built-in callables need not tell.
         return [], True
-    positional = [
-        parameter for parameter in parameters
-        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    parameters = [
+        Parameter(each.name, each.default is not each.empty) for each in described
+        if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
     ]
-    return positional, any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)
+    return parameters, any(each.kind is each.VAR_POSITIONAL for each in described)

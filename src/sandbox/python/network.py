@@ -173,39 +173,57 @@ def _traceparent():
     return "00-%s-%s-01" % (trace, os.urandom(8).hex())
 
 
-def install(egress):
+# Where nothing leads out, sockets are left to themselves and to the kernel.
+_tunnels = None
+
+
+def open_way_out(egress):
     """`egress` is `{port, token}`, or `None` where nothing leads out."""
-    if egress is None:
-        return
-    tunnels = Tunnels(egress["port"], egress["token"])
+    global _tunnels
+    if egress is not None:
+        _tunnels = Tunnels(egress["port"], egress["token"])
+        socket.has_ipv6 = False
 
-    def connect(self, address):
-        tunnels.connect(self, address)
 
-    def connect_ex(self, address):
-        try:
-            tunnels.connect(self, address)
-        except socket.gaierror:
-            raise
-        except OSError as error:
-            return error.errno or errno.ECONNABORTED
-        return 0
+def _connect_out(self, address):
+    if _tunnels is None:
+        return _connect(self, address)
+    _tunnels.connect(self, address)
 
-    async def sock_connect(self, sock, address):
-        if not tunnels.leads(sock, address):
-            return await _sock_connect(self, sock, address)
-        await tunnels.connect_async(self, sock, address)
 
-    def gethostbyname(host):
-        return tunnels.getaddrinfo(host, None)[0][4][0]
+def _connect_ex(self, address):
+    try:
+        _connect_out(self, address)
+    except socket.gaierror:
+        raise
+    except OSError as error:
+        return error.errno or errno.ECONNABORTED
+    return 0
 
-    socket.socket.connect = connect
-    socket.socket.connect_ex = connect_ex
-    socket.getaddrinfo = tunnels.getaddrinfo
-    socket.gethostbyname = gethostbyname
-    socket.gethostbyname_ex = lambda host: (host, [], [gethostbyname(host)])
-    socket.has_ipv6 = False
-    asyncio.selector_events.BaseSelectorEventLoop.sock_connect = sock_connect
+
+async def _sock_connect_out(self, sock, address):
+    if _tunnels is None or not _tunnels.leads(sock, address):
+        return await _sock_connect(self, sock, address)
+    await _tunnels.connect_async(self, sock, address)
+
+
+def _look_up(host, port, family=0, type=0, proto=0, flags=0):
+    look_up = _getaddrinfo if _tunnels is None else _tunnels.getaddrinfo
+    return look_up(host, port, family, type, proto, flags)
+
+
+def _address_of(host):
+    return _look_up(host, None, socket.AF_INET)[0][4][0]
+
+
+def prepare():
+    """In the zygote."""
+    socket.socket.connect = _connect_out
+    socket.socket.connect_ex = _connect_ex
+    socket.getaddrinfo = _look_up
+    socket.gethostbyname = _address_of
+    socket.gethostbyname_ex = lambda host: (host, [], [_address_of(host)])
+    asyncio.selector_events.BaseSelectorEventLoop.sock_connect = _sock_connect_out
     _trace_requests()
 
 
@@ -213,7 +231,7 @@ def _trace_requests():
     end_headers = http.client.HTTPConnection.endheaders
 
     def endheaders(self, message_body=None, *, encode_chunked=False):
-        if not any(line.lower().startswith(b"traceparent:") for line in self._buffer):
+        if _tunnels is not None and not any(line.lower().startswith(b"traceparent:") for line in self._buffer):
             self.putheader("traceparent", _traceparent())
         end_headers(self, message_body, encode_chunked=encode_chunked)
 

@@ -4,6 +4,8 @@ at once.
 """
 import importlib
 
+from . import environment, logs, network, rehearsal
+
 # The libraries that functions commonly use. What this machine's Python was built without is left out.
 _MODULES = """
     abc argparse array ast asyncio base64 bisect binascii builtins bz2 calendar cmath codecs
@@ -25,8 +27,6 @@ _MODULES = """
     _datetime _decimal _strptime
 """.split()
 
-_OURS = ("instance",)
-
 
 def load():
     for name in _MODULES:
@@ -34,9 +34,10 @@ def load():
             importlib.import_module(name)
         except ImportError:
             pass
-    for name in _OURS:
-        importlib.import_module("." + name, __package__)
     _warm_up()
+    for part in (environment, logs, network):
+        part.prepare()
+    rehearsal.rehearse()
 
 
 def _warm_up():

@@ -10,6 +10,7 @@ import re
 from . import encode, frames, http, values
 from .body_sender import BodySender
 from .conventions import REQUEST
+from .errors import ResponseTooLarge
 
 _TEXT = "text/plain;charset=UTF-8"
 _BINARY = "application/octet-stream"
@@ -42,8 +43,9 @@ class FailedResponse(Exception):
 
 
 class ResultSender:
-    def __init__(self, outbox, form, encode_for_sql):
+    def __init__(self, outbox, form, encode_for_sql, max_bytes):
         self._outbox = outbox
+        self._max_bytes = max_bytes
         self._form = form
         self._encode_for_sql = encode_for_sql
 
@@ -87,6 +89,8 @@ class ResultSender:
     async def _send_body(self, call, head, body):
         if call.closed:
             return
+        if len(body) > self._max_bytes or not head and len(body) > frames.MAX_RESULT_BYTES:
+            raise ResponseTooLarge()
         if len(body) <= frames.INLINE_BODY_BYTES:
             payload = frames.with_head(head, body)
             self._outbox.put(frames.REPLY, frames.END | call.end_flags(), call.id, payload)
