@@ -3,12 +3,12 @@
  * module's code, and the binary beside it. Nothing is ever instantiated here: a module's start
  * function is a stranger's code, and this is the platform's process.
  */
-import type { WasmPlan } from "../protocol/wasm-plan.ts";
 import { OrlaError } from "../base/errors.ts";
 import { codeError, type Source } from "./compile-diagnostic.ts";
 import type { CompileInput } from "./compile.ts";
 import { readWasmModule, type WasmModule } from "./compile-wasm-binary.ts";
 import { compileComponent } from "./compile-wasm-component.ts";
+import { compiled, refused } from "./compile-wasm-result.ts";
 import { planWasm, WasmRefusal, type WasmSignature } from "./compile-wasm-plan.ts";
 import { wasmBytes } from "./compile-wasm-text.ts";
 import { wasiFunctions } from "./compile-wasm-wasi.ts";
@@ -61,27 +61,6 @@ function compileCore(
   const plan = planWasm(module, signature);
   if (plan instanceof WasmRefusal) throw refused(source, plan);
   return compiled(plan, { [wasmFileName]: bytes });
-}
-
-export function compiled(
-  plan: WasmPlan,
-  files: Readonly<Record<string, Uint8Array>>,
-): CompiledModule {
-  return {
-    code: JSON.stringify(plan),
-    files: Object.fromEntries(
-      Object.entries(files).map(([name, bytes]) => [name, bytes.toBase64()]),
-    ),
-    sourceMap: null,
-    style: plan.kind === "component" && plan.entry === null ? "web" : "main",
-  };
-}
-
-export function refused(source: Source, { message, hint }: WasmRefusal): OrlaError {
-  return new OrlaError("invalid_code", `the module of function ${source.name} ${message}`, {
-    position: 0,
-    ...(hint === undefined ? {} : { hint }),
-  });
 }
 
 /** V8's own check, which is what decides later; `validate` would not say why. */

@@ -71,14 +71,24 @@ export interface WasmCommandPlan {
 /** A component, made into core modules and the JavaScript that couples them. */
 export interface WasmComponentPlan {
   readonly kind: "component";
-  /** `null`: it is a `wasi:http/incoming-handler`. */
-  readonly entry: WasmComponentEntry | null;
+  readonly entry: WasmComponentEntry;
+  /** It imports interfaces of WASI 0.2. */
+  readonly wasi: boolean;
 }
 
-export interface WasmComponentEntry {
-  /** Of an exported interface, `null` for a function of the world itself. */
-  readonly interface: string | null;
-  readonly name: string;
-}
+export type WasmComponentEntry =
+  /** `wasi:http/incoming-handler`. */
+  | { readonly kind: "http" }
+  /** `wasi:cli/run`: JSON on its standard input, the result on its standard output. */
+  | { readonly kind: "command"; readonly command: WasmCommandPlan }
+  | {
+    readonly kind: "function";
+    /** The exported interface it belongs to, `null` for a function of the world itself. */
+    readonly interface: string | null;
+    /** As JavaScript writes it: `toUpper`. */
+    readonly name: string;
+    /** WIT types, such as `option<string>`. */
+    readonly parameters: readonly string[];
+  };
 
 export type WasmPlan = WasmCallPlan | WasmCommandPlan | WasmComponentPlan;

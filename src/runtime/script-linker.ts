@@ -42,7 +42,7 @@ interface LinkedModule {
 /** `entry` is the URL of the module to run; the script's value is a promise of its end. */
 export function linkScript(entry: URL): string {
   const modules = new Map<string, LinkedModule>();
-  const last = link(entry, modules);
+  const last = link(entry, [], modules);
   return `(async () => {"use strict";${joined(modules, last)}\n${last.code}})()\n` +
     "//# sourceURL=ext:orla/bootstrap.js\n";
 }
@@ -50,7 +50,7 @@ export function linkScript(entry: URL): string {
 /** Statements of a module, after which the names that `entry` exports can be used. */
 export function linkExports(entry: URL): string {
   const modules = new Map<string, LinkedModule>();
-  const last = link(entry, modules);
+  const last = link(entry, [], modules);
   return `${
     joined(modules, last)
   }\nconst { ${last.exported.join()} } = (() => {${last.code}})();\n`;
@@ -61,10 +61,20 @@ function joined(modules: ReadonlyMap<string, LinkedModule>, last: LinkedModule):
   return parts.map(({ variable, code }) => `const ${variable} = (() => {${code}})();`).join("\n");
 }
 
-function link(url: URL, modules: Map<string, LinkedModule>): LinkedModule {
+/**
+ * Names that a file passes on from another are linked where they are wanted: in libraries such files
+ * import each other in circles.
+ */
+function link(
+  url: URL,
+  wanted: readonly string[],
+  modules: Map<string, LinkedModule>,
+): LinkedModule {
   const known = modules.get(url.href);
-  if (known !== undefined) return known;
-  const { code } = transformSync(Deno.readTextFileSync(url), { mode: "strip-only" });
+  if (known !== undefined) return checked(url, known, wanted);
+  const text = Deno.readTextFileSync(url);
+  const isTypeScript = url.pathname.endsWith(".ts");
+  const code = isTypeScript ? transformSync(text, { mode: "strip-only" }).code : text;
   const tree = parse(code, { ecmaVersion: "latest", sourceType: "module" });
   let linked = "";
   let offset = 0;
@@ -75,16 +85,19 @@ function link(url: URL, modules: Map<string, LinkedModule>): LinkedModule {
     if (!type.startsWith("Import") && !type.startsWith("Export")) continue;
     linked += code.slice(offset, start);
     offset = end;
-    const target = source && link(resolve(source.value, url), modules).variable;
-    if (type === "ImportDeclaration" && target !== undefined) {
+    if (type === "ImportDeclaration" && source !== undefined) {
+      const imported = specifiers.map((each) => each.imported.name);
+      const { variable } = link(resolve(source.value, url), imported, modules);
       const names = specifiers.map(({ imported, local }) => `${imported.name}: ${local.name}`);
-      linked += `const { ${names.join()} } = ${target};`;
+      linked += `const { ${names.join()} } = ${variable};`;
     } else if (type === "ExportNamedDeclaration" && declaration) {
       offset = declaration.start;
       for (const name of namesOf(declaration)) returned.set(name, name);
-    } else if (type === "ExportNamedDeclaration" && target !== undefined) {
+    } else if (type === "ExportNamedDeclaration" && source !== undefined) {
       for (const { local, exported } of specifiers) {
-        returned.set(exported.name, `${exported.name}: ${target}.${local.name}`);
+        if (!wanted.includes(exported.name)) continue;
+        const { variable } = link(resolve(source.value, url), [local.name], modules);
+        returned.set(exported.name, `${exported.name}: ${variable}.${local.name}`);
       }
     } else throw new Error(`${url}: ${type} cannot be linked`);
   }
@@ -92,6 +105,12 @@ function link(url: URL, modules: Map<string, LinkedModule>): LinkedModule {
   if (returned.size > 0) linked += `return { ${[...returned.values()].join()} };`;
   const module = { variable: `$${modules.size}`, code: linked, exported: [...returned.keys()] };
   modules.set(url.href, module);
+  return checked(url, module, wanted);
+}
+
+function checked(url: URL, module: LinkedModule, wanted: readonly string[]): LinkedModule {
+  const missing = wanted.find((name) => !module.exported.includes(name));
+  if (missing !== undefined) throw new Error(`${url} exports no ${missing}, or passes it on`);
   return module;
 }
 

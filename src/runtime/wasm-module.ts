@@ -26,7 +26,12 @@ export function wasmModule(module: CompiledModule): {
   return { code: moduleCode(JSON.parse(module.code)), files };
 }
 
-type Loader = "load-call" | "load-reactor" | "load-command" | "load-component";
+type Loader =
+  | "load-call"
+  | "load-reactor"
+  | "load-command"
+  | "load-component"
+  | "load-component-wasi";
 
 function loaderOf(plan: WasmPlan): Loader {
   switch (plan.kind) {
@@ -35,7 +40,7 @@ function loaderOf(plan: WasmPlan): Loader {
     case "command":
       return "load-command";
     case "component":
-      return "load-component";
+      return plan.wasi ? "load-component-wasi" : "load-component";
   }
 }
 
@@ -53,7 +58,7 @@ function loaderCode(loader: Loader): string {
 
 function moduleCode(plan: WasmPlan): string {
   const options = plan.kind === "component"
-    ? "{ instantiate, read: Deno.readFileSync }"
+    ? "{ instantiate, read: Deno.readFileSync, log: console }"
     : '{ bytes: Deno.readFileSync("module.wasm"), log: console }';
   const imports = plan.kind === "component"
     ? 'import { instantiate } from "./component.js";\n'

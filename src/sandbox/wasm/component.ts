@@ -1,0 +1,126 @@
+/** Calls components, whose JavaScript jco made when the function was created. */
+import type { WasmComponentEntry } from "../../protocol/wasm-plan.ts";
+import { InvalidInput } from "./invalid-input.ts";
+import { toJson } from "./texts.ts";
+
+/** `instantiate` of the generated JavaScript. With functions that answer at once it does so, too. */
+export type Instantiate = (
+  getCoreModule: (name: string) => WebAssembly.Module,
+  imports: Readonly<Record<string, unknown>>,
+  instantiateCore: (
+    module: WebAssembly.Module,
+    imports: WebAssembly.Imports,
+  ) => WebAssembly.Instance,
+) => unknown;
+
+export interface ComponentOptions {
+  readonly instantiate: Instantiate;
+  /** Reads a file beside the module. */
+  readonly read: (name: string) => Uint8Array<ArrayBuffer>;
+  readonly log: { log(line: string): void; error(line: string): void };
+}
+
+export type Exports = Readonly<Record<string, unknown>>;
+
+/** Makes instances; the core modules are compiled once. All are read now: later nothing can be. */
+export function componentMaker(
+  { instantiate, read }: ComponentOptions,
+): (imports: Readonly<Record<string, unknown>>) => Promise<Exports> {
+  const modules: Record<string, WebAssembly.Module> = {};
+  const compile = (name: string) => modules[name] ??= new WebAssembly.Module(read(name));
+  const start = (module: WebAssembly.Module, imports: WebAssembly.Imports) =>
+    new WebAssembly.Instance(module, imports);
+  return async (imports) => await instantiate(compile, imports, start) as Exports;
+}
+
+type FunctionEntry = Extract<WasmComponentEntry, { kind: "function" }>;
+
+/**
+ * A component runs one call at a time, even where that waits: a call that comes meanwhile gets another
+ * instance. One that failed is not used again.
+ */
+export function functionHandler(
+  entry: FunctionEntry,
+  make: () => Promise<Exports>,
+  first: Exports,
+): (...values: unknown[]) => Promise<unknown> {
+  const idle: Exports[] = [first];
+  return async (...values) => {
+    const args = entry.parameters.map((type, index) => toComponent(values[index], type, index));
+    const instance = idle.pop() ?? await make();
+    const owner = entry.interface === null ? instance : instance[entry.interface] as Exports;
+    const call = owner[entry.name] as (...args: unknown[]) => unknown;
+    try {
+      const result = fromComponent(await call(...args));
+      idle.push(instance);
+      return result;
+    } catch (thrown) {
+      throw asError(thrown);
+    }
+  };
+}
+
+/** A SQL value as jco takes values of the WIT type; what lies within lists and records is JSON's. */
+function toComponent(value: unknown, type: string, index: number): unknown {
+  const wrong = (what: string) =>
+    new InvalidInput(`argument ${index + 1} must be ${what}, as ${type} is`);
+  const option = /^option<(.*)>$/s.exec(type);
+  if (option !== null) {
+    const missing = value === null || value === undefined;
+    return missing ? undefined : toComponent(value, option[1] ?? "", index);
+  }
+  switch (type) {
+    case "string":
+    case "char":
+      return typeof value === "string" ? value : toJson(value);
+    case "bool":
+      if (typeof value !== "boolean") throw wrong("true or false");
+      return value;
+    case "s64":
+    case "u64":
+      if (typeof value !== "bigint" && !Number.isInteger(value)) throw wrong("a whole number");
+      return BigInt(value as number | bigint); // just checked
+    case "f32":
+    case "f64":
+      if (typeof value !== "number") throw wrong("a number");
+      return value;
+    case "s8":
+    case "s16":
+    case "s32":
+    case "u8":
+    case "u16":
+    case "u32":
+      if (!Number.isInteger(value)) throw wrong("a whole number");
+      return inRange(value as number, type, wrong);
+    case "list<u8>":
+      return typeof value === "string" ? new TextEncoder().encode(value) : value;
+    default:
+      return value;
+  }
+}
+
+/** jco would take what fits of a number that is too large. */
+function inRange(value: number, type: string, wrong: (what: string) => Error): number {
+  const bits = Number(type.slice(1));
+  const [least, most] = type.startsWith("s")
+    ? [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1]
+    : [0, 2 ** bits - 1];
+  if (value < least || value > most) throw wrong(`from ${least} to ${most}`);
+  return value;
+}
+
+/** Lists of numbers come as typed arrays, which JSON would write as objects. */
+function fromComponent(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || value instanceof Uint8Array) return value;
+  if (ArrayBuffer.isView(value)) return Array.from(value as Int32Array, fromComponent);
+  if (Array.isArray(value)) return value.map(fromComponent);
+  const fields: Record<string, unknown> = {};
+  for (const [name, inner] of Object.entries(value)) fields[name] = fromComponent(inner);
+  return fields;
+}
+
+/** `result<_, E>` throws its E, whatever that is. */
+export function asError(thrown: unknown): Error {
+  if (thrown instanceof Error) return thrown;
+  return new Error(typeof thrown === "string" ? thrown : toJson(thrown));
+}
