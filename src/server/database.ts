@@ -12,6 +12,9 @@ export interface Database {
   readonly connection: ClientConfig;
   /** A new connection for a client of the SQL gateway, before its start-up message. */
   readonly upstream: () => Promise<Deno.Conn>;
+  /** Where it listens; a path for a unix socket. */
+  readonly host: string;
+  readonly port: number;
   /** For people: where it is, without secrets. */
   readonly description: string;
 }
@@ -33,6 +36,7 @@ export function embeddedDatabase(postgres: EmbeddedPostgres): Database {
         transport: "unix",
         path: join(postgres.socketDir, `.s.PGSQL.${postgres.port}`),
       }),
+    ...{ host: "127.0.0.1", port: postgres.port },
     description: `embedded Postgres ${postgres.majorVersion} in ${postgres.clusterPath}`,
   };
 }
@@ -49,6 +53,7 @@ export function externalDatabase(databaseUrl: string): Database {
       isAbsolute(host)
         ? Deno.connect({ transport: "unix", path: join(host, `.s.PGSQL.${port}`) })
         : connectUpstream({ host: host.replace(/^\[|\]$/g, ""), port, encryption }),
+    ...{ host: host.replace(/^\[|\]$/g, ""), port },
     description: `Postgres at ${host}:${port}`,
   };
 }

@@ -174,7 +174,7 @@ export async function startOrla(
       startsFail: () => runtime.stats().startsFail,
     }),
   );
-  const ports = [fronts.http, fronts.sql].map((url) => Number(new URL(url).port));
+  const ports = [fronts.http, fronts.sql].map(portOf);
   egress.protectPorts(endpoint.port === null ? ports : [...ports, endpoint.port]);
   await egress.protectDatabase(database.host, database.port);
   // Last, so that SQL callers are sent here only when everything answers; withdrawn first.
@@ -265,6 +265,11 @@ function followChanges(
     if (current === null) names.delete(functionId);
     else follow(current);
   });
+}
+
+function portOf(text: string): number {
+  const url = new URL(text);
+  return Number(url.port) || (url.protocol === "https:" ? 443 : 80);
 }
 
 function secretsOf(config: Config, keys: Keys): string[] {
