@@ -7,37 +7,13 @@
  */
 import type { HostCallInvocation } from "../functions/host-services.ts";
 import { MAX_CALL_ID, readUint32 } from "../protocol/frame.ts";
-import type { CallPort } from "./call-port.ts";
-import type { Invocation } from "./invocation.ts";
+import type { Delivery, LogOwner } from "./delivery.ts";
 
 /** How long a call that was given up may still hold its place, and background work may go on past TIMEOUT. */
 const LINGER_MS = 1000;
 
 /** Ids of calls that are over, kept so that their late log lines find their execution. */
 const REMEMBERED_CALLS = 256;
-
-type Phase = "running" | "abandoned" | "background";
-
-export interface Delivery extends CallPort {
-  readonly invocation: Invocation;
-  readonly sentAt: number;
-  phase: Phase;
-  lingersUntil: number;
-  /** What calls had been charged in common when this one began; see `cpu-account.ts`. */
-  cpuFrom: number;
-  /** It has used more than it may, and takes its instance with it if it does not end. */
-  condemned: boolean;
-  readonly log: LogOwner;
-}
-
-/** Whose a log line is, and how much was written before it. */
-export interface LogOwner {
-  readonly callId: number;
-  readonly executionId: string;
-  bytes: number;
-  /** Lines past MAX_LOG_SIZE. */
-  dropped: number;
-}
 
 export class Deliveries {
   /** Not a Map: see `base/linked-list.ts` on what rehashing costs. */

@@ -2,7 +2,8 @@
 import { Flag, type Frame, FrameType } from "../protocol/frame.ts";
 import { decodeCredit, decodeWireError, type WireError } from "../protocol/messages.ts";
 import { brokenProtocol } from "./crash.ts";
-import type { Deliveries, Delivery } from "./deliveries.ts";
+import type { Deliveries } from "./deliveries.ts";
+import type { Delivery } from "./delivery.ts";
 
 export interface FrameEvents {
   imported(): void;

@@ -15,25 +15,26 @@ import { type ErrorCode, OrlaError } from "../base/errors.ts";
 import type { EgressGate, EgressPass } from "../functions/egress.ts";
 import type { FunctionVersion } from "../functions/function.ts";
 import type { HostServices } from "../functions/host-services.ts";
-import { rewriteStack, type TracedModule } from "../functions/stack-trace.ts";
+import type { TracedModule } from "../functions/stack-trace.ts";
 import { type Frame, FrameType } from "../protocol/frame.ts";
-import { decodeText, encodeMessage, type WireError } from "../protocol/messages.ts";
+import { encodeMessage, type WireError } from "../protocol/messages.ts";
 import type { Outbox } from "../protocol/outbox.ts";
 import { assignmentFor, tracedModule } from "./assignment.ts";
 import type { Clock, Timer } from "./clock.ts";
 import { crashError, type Ending } from "./crash.ts";
-import { Deliveries, type Delivery, lastStarted, type LogOwner } from "./deliveries.ts";
+import { Deliveries, lastStarted } from "./deliveries.ts";
+import { Delivery, type DeliveryHost } from "./delivery.ts";
 import { dispatchFrame, type FrameEvents } from "./frame-dispatch.ts";
 import { FramePace } from "./frame-pace.ts";
 import { cpuLimitExceeded, functionError } from "./function-error.ts";
 import { HostCalls } from "./host-calls.ts";
 import { InstanceChannel } from "./instance-channel.ts";
 import { InstanceCpu } from "./instance-cpu.ts";
+import { InstanceLog } from "./instance-log.ts";
 import { removeDirectory, type StartedInstance } from "./instance-start.ts";
 import type { Invocation } from "./invocation.ts";
 import type { InstanceProcess, ProcessExit } from "./launcher.ts";
 import type { Limiter } from "./limits.ts";
-import { droppedByRate, droppedBySize, LogMeter } from "./log-meter.ts";
 import { MemoryWatch } from "./memory-watch.ts";
 import { writeModule } from "./module-files.ts";
 import { Pulse } from "./pulse.ts";
@@ -44,10 +45,8 @@ export type InstanceState = "blank" | "assigned" | "ready" | "draining" | "gone"
 /** V8 writes a report when it runs out of memory; then the process is gone. */
 const EXIT_GRACE_MS = 500;
 
-/** Indexes into `logLevels`. */
-const INFO = 1;
-const WARN = 2;
-const ERROR = 3;
+/** An idle instance that does not answer for so long computes for nobody. */
+const IDLE_HANG_MS = 1000;
 
 /** Who assigned the instance hears what becomes of it. */
 export interface InstanceOwner {
@@ -97,7 +96,8 @@ export class Instance {
   readonly #memory: MemoryWatch;
   readonly #scratch: ScratchWatch | undefined;
   readonly #cpu: InstanceCpu;
-  readonly #logMeter: LogMeter;
+  readonly #log: InstanceLog;
+  readonly #host: DeliveryHost;
   readonly #pulse: Pulse;
   readonly #hostCalls: HostCalls;
   #ending: Ending | undefined;
@@ -112,7 +112,7 @@ export class Instance {
     this.#process = process;
     this.#memory = new MemoryWatch(process.pid, limiter);
     this.#scratch = options.hasScratch ? new ScratchWatch(options.directory) : undefined;
-    this.#logMeter = new LogMeter(clock.now());
+    this.#log = new InstanceLog(options.directory, clock.now());
     this.#cpu = new InstanceCpu({
       ...{ process, limiter, clock },
       highestCharge: () => this.#deliveries.highestCharge(),
@@ -133,6 +133,12 @@ export class Instance {
       onClosed: closed.resolve,
     });
     this.#outbox = this.#channel.outbox;
+    this.#host = {
+      outbox: this.#outbox,
+      abandon: (delivery, timedOut) => this.#abandon(delivery, timedOut),
+      memoryUsedMb: () => this.#memory.usedMb,
+      cpuSince: (from) => this.#cpu.chargeSince(from),
+    };
     // It cannot answer while it is made to pause.
     const activeClock = {
       now: () => this.#cpu.activeTime(clock.now()),
@@ -186,10 +192,11 @@ export class Instance {
       limiter.limitMemory(this.pid, version.options.memoryMb);
       this.#process.limitMemory(version.options.memoryMb);
       this.#cpu.begin(version.options);
+      this.#log.begin(version, (...line) => owner.onLog(...line));
       writeModule(version, directory, this.#process.uid);
       this.#egress = this.#options.egress?.admit({
         version,
-        onRefused: (sentence) => this.#log(null, WARN, sentence),
+        onRefused: (sentence) => this.#log.warn(sentence),
       });
       const message = encodeMessage(assignmentFor(version, directory, this.#egress));
       this.#outbox.text(FrameType.assign, 0, 0, message);
@@ -202,22 +209,8 @@ export class Instance {
   deliver(invocation: Invocation): void {
     const deliveries = this.#deliveries;
     const callId = deliveries.takeId();
-    const log = { callId, executionId: invocation.executionId, bytes: 0, dropped: 0 };
-    const delivery: Delivery = {
-      invocation,
-      outbox: this.#outbox,
-      callId,
-      log,
-      sentAt: this.#cpu.activeTime(this.#options.clock.now()),
-      phase: "running",
-      lingersUntil: Infinity,
-      cpuFrom: 0,
-      condemned: false,
-      abandon: (timedOut) => this.#abandon(delivery, timedOut),
-      memoryUsedMb: () => this.#memory.usedMb,
-      cpuMs: () => this.#cpu.chargeSince(delivery.cpuFrom),
-      logLinesDropped: () => log.dropped,
-    };
+    const sentAt = this.#cpu.activeTime(this.#options.clock.now());
+    const delivery = new Delivery(invocation, callId, sentAt, this.#host);
     if (deliveries.load === 0) this.#pulse.restart();
     deliveries.add(delivery);
     delivery.cpuFrom = this.#cpu.shared;
@@ -227,43 +220,7 @@ export class Instance {
 
   /** A line it wrote to its output: untrusted, and belonging to its function. */
   printed(stream: "stdout" | "stderr", line: string): void {
-    if (!this.#logMeter.take(line.length, this.#options.clock.now())) return;
-    this.#log(null, stream === "stdout" ? INFO : ERROR, line);
-  }
-
-  #logged(callId: number, level: number, line: Uint8Array): void {
-    const now = this.#options.clock.now();
-    const owner = this.#deliveries.logOwner(callId);
-    if (owner !== undefined) {
-      owner.bytes += line.length;
-      if (owner.bytes > (this.#version?.options.maxLogBytes ?? 0)) return void owner.dropped++;
-    }
-    if (!this.#logMeter.take(line.length, now)) return;
-    this.#tellDropped(now);
-    this.#log(owner?.executionId ?? null, level, decodeText(line));
-  }
-
-  /** Lines that came too fast. */
-  #tellDropped(now: number): void {
-    const lines = this.#logMeter.toTell(now);
-    if (lines > 0) this.#log(null, WARN, droppedByRate(lines));
-  }
-
-  /** Lines of one call that were too many. */
-  #tellDroppedOf({ executionId, dropped }: LogOwner): void {
-    const maxLogBytes = this.#version?.options.maxLogBytes ?? 0;
-    // Who keeps nothing need not be told each time.
-    if (dropped > 0 && maxLogBytes > 0) {
-      this.#log(executionId, WARN, droppedBySize(dropped, maxLogBytes));
-    }
-  }
-
-  /** Stacks are printed too, and mean nothing to their author with our paths in them. */
-  #log(executionId: string | null, level: number, message: string): void {
-    if (this.#version === undefined) return;
-    const module = this.#traced(this.#version);
-    const traced = message.includes(module.moduleUrlSuffix);
-    this.#owner?.onLog(executionId, level, traced ? rewriteStack(message, module) : message);
+    this.#log.printed(stream, line, this.#options.clock.now());
   }
 
   /** Ends once its calls are over; at once when there are none. */
@@ -283,7 +240,7 @@ export class Instance {
    */
   tick(now: number): Invocation[] {
     if (this.#ending !== undefined || this.#version === undefined) return [];
-    this.#tellDropped(now);
+    this.#log.tellDropped(now);
     if (this.#memory.exceeded(now)) this.#end({ kind: "memory" });
     if (this.#scratch?.exceeded(now)) this.#end({ kind: "scratch" });
     if (this.#deliveries.hasLingering(now)) {
@@ -296,7 +253,10 @@ export class Instance {
     const begun = lastStarted(this.#options.directory);
     const withdrawn = this.#takeBack(begun, Infinity, active - Pulse.WITHDRAW_AFTER_MS);
     // Nobody waits for any of its calls. If it hangs, it cannot hear so, and would keep a core.
-    if (this.#deliveries.areForsaken()) this.#end({ kind: "hung" });
+    const isUseless = this.idle
+      ? this.#pulse.unansweredMs(active) >= IDLE_HANG_MS
+      : this.#deliveries.areForsaken();
+    if (isUseless) this.#end({ kind: "hung" });
     return withdrawn;
   }
 
@@ -335,7 +295,8 @@ export class Instance {
       failed: (delivery, error) => this.#failed(delivery, error),
       done: (delivery) => this.#forget(delivery),
       madeRoom: () => this.#afterRoom(),
-      logged: (callId, level, line) => this.#logged(callId, level, line),
+      logged: (callId, level, line) =>
+        this.#log.line(this.#deliveries.logOwner(callId), level, line, this.#options.clock.now()),
       unhealthy: () => this.#drainItself(),
       hostCall: (...frame) => this.#hostCalls.frame(...frame),
       asked: (lastStarted) => this.#asked(lastStarted),
@@ -407,7 +368,7 @@ export class Instance {
 
   #forget(delivery: Delivery): void {
     this.#hostCalls.invocationOver(delivery.callId);
-    this.#tellDroppedOf(delivery.log);
+    this.#log.ended(delivery.log);
     if (this.#deliveries.forget(delivery)) this.idleSince = this.#options.clock.now();
   }
 
@@ -472,14 +433,14 @@ export class Instance {
     const unstarted: Invocation[] = [];
     const importFailed = this.#ending?.kind === "failed";
     for (const { invocation, callId, phase, log } of this.#deliveries.all()) {
-      this.#tellDroppedOf(log);
+      this.#log.ended(log);
       if (phase !== "running") continue;
       if (callId > begun && !importFailed && invocation.repeatable) {
         unstarted.push(invocation);
       } else invocation.fail(error ?? new OrlaError(stoppedCode, "The instance was stopped"));
     }
     this.#deliveries.clear();
-    this.#tellDropped(Infinity);
+    this.#log.tellDropped(Infinity);
     this.#owner?.onGone(this, isOneCallsTrouble(this.#ending) ? undefined : error, unstarted);
   }
 }

@@ -57,6 +57,11 @@ export class Pulse {
     return this.#beats > beats;
   }
 
+  /** How long it has owed an answer. */
+  unansweredMs(now: number): number {
+    return this.#askedAt === undefined ? 0 : now - this.#askedAt;
+  }
+
   /** Returns whether the event loop hangs. */
   check(now: number): boolean {
     if (this.#beats !== this.#beatsSeen) {

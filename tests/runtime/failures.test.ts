@@ -87,6 +87,21 @@ test("calls stuck behind a busy one move to another instance and run once", asyn
   ok(counts.every((count) => [1, 2, 6, 7].includes(count as number)), `${counts}`);
 });
 
+test("a loop begun after the answer costs its instance its life, and the next call no more than a moment", async () => {
+  await using rig = await startRig({ poolSize: 2 });
+  const fn = version(
+    `export const main = (what) => {
+      if (what === "later") setTimeout(() => { for (;;); }, 0);
+      return Deno.pid;
+    }`,
+    { maxInstances: 1 },
+  );
+  const pid = await rig.payload(fn, "later") as number;
+  // One may be quicker than the timer.
+  while (await rig.payload(fn) === pid) await new Promise((resolve) => setTimeout(resolve, 20));
+  while (rig.pids.has(pid)) await new Promise((resolve) => setTimeout(resolve, 20));
+});
+
 test("kill -9 under a call: 502 for it, and the next call works", async () => {
   await using rig = await startRig();
   const fn = version(many, { parameters });

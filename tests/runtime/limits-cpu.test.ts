@@ -15,8 +15,8 @@ const code = `
   export const main = async (what, ms) => {
     switch (what) {
       case "pid": return Deno.pid;
-      case "burn": console.log("burning"); await 0; burn(ms); return "burnt";
-      case "loop": console.log("looping"); await 0; for (;;);
+      case "burn": console.log("burning"); await new Promise((resolve) => setTimeout(resolve, 0)); burn(ms); return "burnt";
+      case "loop": console.log("looping"); await new Promise((resolve) => setTimeout(resolve, 0)); for (;;);
       case "slices":
         console.log("slicing");
         for (;;) { burn(2); await new Promise((resolve) => setTimeout(resolve, 0)); }
