@@ -223,22 +223,25 @@ Deno.test("connections", async (t) => {
     using one = access.invoke();
     const openCursor = async (sql: string, more = {}) =>
       (await one.call("cursor.open", { sql, ...more }) as { cursor: number }).cursor;
-    const large = await openCursor("SELECT repeat('x', 2000000) FROM generate_series(1, 20)");
-    let rows = 0;
-    for (let done = false; !done;) {
-      const page = await one.call("cursor.read", { cursor: large }) as {
-        rows: unknown[];
-        done: boolean;
-      };
-      rows += page.rows.length;
-      done = page.done;
-    }
-    assert.equal(rows, 20);
+    const readAll = async (cursor: number): Promise<number> => {
+      let rows = 0;
+      for (let done = false; !done;) {
+        const page = await one.call("cursor.read", { cursor }) as {
+          rows: unknown[];
+          done: boolean;
+        };
+        rows += page.rows.length;
+        done = page.done;
+      }
+      return rows;
+    };
+    const large = "SELECT repeat('x', 2000000) FROM generate_series(1, 20)";
+    assert.equal(await readAll(await openCursor(large)), 20);
 
     const returning = await openCursor(
       "INSERT INTO t SELECT generate_series(1000, 1009) RETURNING x",
     );
-    await one.call("cursor.read", { cursor: returning });
+    assert.equal(await readAll(returning), 10);
     assert.equal(await root.value("SELECT count(*)::int FROM t WHERE x >= 1000"), 10);
 
     const session = await open(one);
