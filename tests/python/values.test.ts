@@ -158,3 +158,30 @@ def main(text): return eval(text)`,
   }
   assert.equal(await instance.payload("1"), 1);
 });
+
+const numpy = new Deno.Command("python3", { args: ["-I", "-c", "import numpy"], stderr: "null" });
+
+Deno.test({
+  name: "numpy's arrays and scalars as results",
+  ignore: !numpy.outputSync().success,
+  fn: async () => {
+    await using instance = await PythonInstance.start({
+      code: `
+import numpy as np
+def main():
+    x = np.array([[1, 2.5]])
+    return {"mean": x.mean(), "shape": x.shape, "all": x * 2, "n": np.int64(7), "nan": np.float64("nan"),
+            "flag": np.bool_(True), "none": np.array([])}
+`,
+    });
+    assert.deepEqual(await instance.payload(null), {
+      mean: 1.75,
+      shape: [1, 2],
+      all: [[2, 5]],
+      n: 7,
+      nan: null,
+      flag: true,
+      none: [],
+    });
+  },
+});
