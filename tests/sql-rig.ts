@@ -41,6 +41,8 @@ export interface SqlRigOptions {
   /** Where the callback endpoint listens; a unix socket in Postgres' directory by default. */
   readonly callback?: CallbackAddress;
   readonly callbackLimits?: Partial<CallbackLimits>;
+  /** Gets instances of a version ready; at once by default. */
+  readonly warm?: (version: FunctionVersion) => Promise<void>;
   readonly postgres?: TestPostgresOptions;
 }
 
@@ -77,6 +79,7 @@ async function build(stack: AsyncDisposableStack, options: SqlRigOptions): Promi
       listen,
       password: await catalog.callbackPassword(),
       invoker: payloadInvoker(options.answer ?? ((call) => call.input)),
+      warmer: { warm: options.warm ?? (() => Promise.resolve()) },
       versions: catalog,
       ...(options.callbackLimits && { limits: options.callbackLimits }),
       onError,

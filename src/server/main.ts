@@ -158,6 +158,7 @@ export async function startOrla(
       listen: callback.listen,
       password: await catalog.callbackPassword(),
       invoker: runtime,
+      warmer: runtime,
       versions: catalog,
       limits: { drainTimeoutMs: config.drainTimeoutMs },
       onError,

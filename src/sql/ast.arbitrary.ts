@@ -147,6 +147,14 @@ export const arbitraryStatement: fc.Arbitrary<EdgeStatement> = fc.oneof(
     span: fc.constant(span),
   }),
   fc.record({
+    kind: fc.constant("warm_function" as const),
+    name,
+    regions: fc.option(
+      fc.array(text.map((text) => ({ text, span })), { minLength: 1, maxLength: 3 }),
+    ),
+    span: fc.constant(span),
+  }),
+  fc.record({
     kind: fc.constant("rollback_function" as const),
     name,
     version: fc.integer({ min: 1, max: 2 ** 31 - 1 }),

@@ -5,7 +5,7 @@
  * Offsets are 0-based UTF-16 code units of the query string.
  */
 
-import type { TriggerStatement } from "./trigger-ast.ts";
+import type { PlacedText, TriggerStatement } from "./trigger-ast.ts";
 
 export interface Span {
   readonly start: number;
@@ -105,6 +105,15 @@ export interface RollbackFunction {
   readonly span: Span;
 }
 
+/** `WARM EDGE FUNCTION f [IN REGIONS ('a', …)]` */
+export interface WarmFunction {
+  readonly kind: "warm_function";
+  readonly name: QualifiedName;
+  /** `null` for all. */
+  readonly regions: readonly PlacedText[] | null;
+  readonly span: Span;
+}
+
 export type EdgeStatement =
   | CreateFunction
   | AlterFunction
@@ -112,6 +121,7 @@ export type EdgeStatement =
   | ListObjects
   | ExecuteFunction
   | RollbackFunction
+  | WarmFunction
   | TriggerStatement;
 
 /** One statement of a query string. Ordinary SQL is kept as its span: it passes byte for byte. */

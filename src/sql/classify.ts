@@ -17,6 +17,7 @@ export type StatementParser =
   | "list"
   | "execute"
   | "rollback"
+  | "warm"
   | "create_trigger"
   | "alter_trigger"
   | "drop_trigger"
@@ -36,7 +37,7 @@ const edgeVerbs: Readonly<Record<string, Readonly<Record<string, StatementParser
   list: { functions: "list", deployments: null, chains: null, triggers: "list", alerts: null },
   deploy: { function: null },
   undeploy: { function: null },
-  warm: { function: null },
+  warm: { function: "warm" },
 };
 
 export function classify(piece: Piece): Class {

@@ -171,6 +171,13 @@ Deno.test("the other statements", () => {
   const rollback = parseOne("ROLLBACK EDGE FUNCTION f TO VERSION 3");
   ok(rollback.kind === "rollback_function");
   equal(rollback.version, 3);
+
+  const warm = parseOne("WARM EDGE FUNCTION s.f IN REGIONS ('us-west', E'it''s')");
+  ok(warm.kind === "warm_function");
+  deepEqual(warm.regions?.map(({ text }) => text), ["us-west", "it's"]);
+  const everywhere = parseOne("warm edge function f");
+  ok(everywhere.kind === "warm_function");
+  equal(everywhere.regions, null);
 });
 
 Deno.test("a query string with both kinds keeps the plain ones as they are", () => {
@@ -400,7 +407,22 @@ const errors: ReadonlyArray<readonly [string, string, string, hint?: string]> = 
     "DEPLOY EDGE FUNCTION is not supported yet",
   ],
   ["¶UNDEPLOY EDGE FUNCTION f", "not_supported", "UNDEPLOY EDGE FUNCTION is not supported yet"],
-  ["¶WARM EDGE FUNCTION f", "not_supported", "WARM EDGE FUNCTION is not supported yet"],
+  [
+    "WARM EDGE FUNCTION f ¶ON REGIONS ('a')",
+    "syntax_error",
+    'expected IN REGIONS or the end of the statement, found "ON"',
+  ],
+  ["WARM EDGE FUNCTION f IN REGIONS (¶)", "syntax_error", 'expected a region in quotes, found ")"'],
+  [
+    "WARM EDGE FUNCTION f IN REGIONS ('a' ¶'b')",
+    "syntax_error",
+    'expected "," or ")", found "\'b\'"',
+  ],
+  [
+    "WARM EDGE FUNCTION¶",
+    "syntax_error",
+    "expected a function name, found the end of the statement",
+  ],
   [
     "¶CREATE EDGE CHAIN c AS a(x) → b(output)",
     "not_supported",

@@ -15,6 +15,7 @@ import type {
   RollbackFunction,
   Span,
   Statement,
+  WarmFunction,
 } from "./ast.ts";
 import { classify, type StatementParser } from "./classify.ts";
 import { Cursor } from "./cursor.ts";
@@ -22,7 +23,7 @@ import { parseAlter, parseCreate, refuseSignature } from "./function-definition.
 import type { LexerOptions } from "./lexer.ts";
 import { parseRaw } from "./raw-text.ts";
 import { type Piece, splitStatements } from "./split.ts";
-import type { ReplayExecution } from "./trigger-ast.ts";
+import type { PlacedText, ReplayExecution } from "./trigger-ast.ts";
 import {
   parseAlterTrigger,
   parseCreateTrigger,
@@ -99,6 +100,8 @@ function parseEdge(
       return parseExecute(cursor, start);
     case "rollback":
       return parseRollback(cursor, start);
+    case "warm":
+      return parseWarm(cursor, start);
   }
 }
 
@@ -178,6 +181,23 @@ function parseRollback(cursor: Cursor, start: number): RollbackFunction {
   cursor.expectEnd();
   const span = spanFrom(cursor, start);
   return { kind: "rollback_function", name, version, versionSpan, span };
+}
+
+function parseWarm(cursor: Cursor, start: number): WarmFunction {
+  const name = cursor.qualifiedName("a function name");
+  refuseSignature(cursor);
+  let regions: PlacedText[] | null = null;
+  if (cursor.acceptWord("in")) {
+    cursor.expectWord("regions");
+    cursor.expectSymbol("(");
+    regions = [];
+    do {
+      regions.push(parseText(cursor, "a region in quotes"));
+    } while (cursor.acceptSymbol(","));
+    if (!cursor.acceptSymbol(")")) throw cursor.expected(['","', '")"']);
+  } else if (!cursor.atEnd) throw cursor.expected(["IN REGIONS", "the end of the statement"]);
+  cursor.expectEnd();
+  return { kind: "warm_function", name, regions, span: spanFrom(cursor, start) };
 }
 
 /** The cursor stands after REPLAY. */

@@ -7,6 +7,7 @@ import {
   printName,
   printOption,
   quoteIdentifier,
+  quoteString,
 } from "./print-token.ts";
 import { printTriggerStatement } from "./print-trigger.ts";
 
@@ -29,6 +30,11 @@ export function printStatement(statement: EdgeStatement): string {
       return `EXECUTE EDGE FUNCTION ${printName(statement.name)}(${statement.arguments.text})`;
     case "rollback_function":
       return `ROLLBACK EDGE FUNCTION ${printName(statement.name)} TO VERSION ${statement.version}`;
+    case "warm_function": {
+      const warm = `WARM EDGE FUNCTION ${printName(statement.name)}`;
+      const regions = statement.regions?.map((region) => quoteString(region.text));
+      return regions === undefined ? warm : `${warm} IN REGIONS (${regions.join(", ")})`;
+    }
     default:
       return printTriggerStatement(statement);
   }

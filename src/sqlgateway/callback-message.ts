@@ -19,7 +19,10 @@ import {
 import { TransactionStatus } from "../pgwire/types.ts";
 import { MessageWriter } from "../pgwire/writer.ts";
 
-export interface CallbackRequest {
+export type CallbackRequest = CallRequest | WarmRequest;
+
+export interface CallRequest {
+  readonly kind: "call";
   readonly versionId: string;
   readonly role: string;
   /** Set when a trigger on a table calls. */
@@ -28,6 +31,13 @@ export interface CallbackRequest {
   readonly definition: unknown;
   /** JSON text: an array with a value per declared parameter, or the payload. */
   readonly input: string;
+}
+
+/** Asks for instances that are ready. */
+export interface WarmRequest {
+  readonly kind: "warm";
+  readonly versionId: string;
+  readonly definition: unknown;
 }
 
 export type CallbackAnswer =
@@ -42,12 +52,15 @@ const trigger = z.object({
   deadlineMs: z.number().positive().nullish(),
 });
 
-const header = z.object({
-  v: z.string(),
-  role: z.string(),
-  extra: trigger.optional(),
-  def: z.unknown().optional(),
-});
+const header = z.union([
+  z.object({ warm: z.string(), def: z.unknown().optional() }),
+  z.object({
+    v: z.string(),
+    role: z.string(),
+    extra: trigger.optional(),
+    def: z.unknown().optional(),
+  }),
+]);
 
 /** Throws `invalid_request`. */
 export function parseCallbackRequest(query: string): CallbackRequest {
@@ -61,8 +74,12 @@ export function parseCallbackRequest(query: string): CallbackRequest {
   }
   const parsed = header.safeParse(line);
   if (!parsed.success) throw notACall(parsed.error);
+  if ("warm" in parsed.data) {
+    return { kind: "warm", versionId: parsed.data.warm, definition: parsed.data.def };
+  }
   const { v, role, extra, def } = parsed.data;
   return {
+    kind: "call",
     versionId: v,
     role,
     trigger: extra === undefined ? null : {

@@ -28,6 +28,7 @@ import { MessageWriter } from "../pgwire/writer.ts";
 import {
   type CallbackAnswer,
   type CallbackRequest,
+  type CallRequest,
   encodeAnswer,
   errorAnswer,
   parseCallbackRequest,
@@ -44,11 +45,18 @@ export interface VersionSource {
   remember(definition: unknown): FunctionVersion;
 }
 
+/** Who gets instances ready. `runtime/` implements it. */
+export interface Warmer {
+  /** Resolves when they can take calls. Throws `OrlaError`. */
+  warm(version: FunctionVersion): Promise<void>;
+}
+
 export interface CallbackSessionOptions {
   readonly channel: Channel;
   readonly processId: number;
   readonly check: PasswordCheck;
   readonly invoker: Invoker;
+  readonly warmer: Warmer;
   readonly versions: VersionSource;
   readonly maxInputBytes: number;
   readonly maxResultBytes: number;
@@ -225,6 +233,10 @@ export class CallbackSession {
         : versions.remember(request.definition);
       if (version === undefined) return { state: "unknown_version", body: null };
       requireEnabled(version);
+      if (request.kind === "warm") {
+        await this.#warm(version, cancellation);
+        return { state: "ok", body: "null" };
+      }
       const { output } = await invoker.invoke(version, {
         kind: "payload",
         executionId: uuidV7(),
@@ -244,6 +256,18 @@ export class CallbackSession {
     }
   }
 
+  /** Instances go on getting ready when nobody waits for them any more. */
+  async #warm(version: FunctionVersion, cancellation: Cancellation): Promise<void> {
+    const over = Promise.withResolvers<never>();
+    cancellation.onCancel(() => over.reject(callerGone()));
+    const timer = setTimeout(() => over.reject(notWarm()), WARM_TIMEOUT_MS);
+    try {
+      await Promise.race([this.#options.warmer.warm(version), over.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   async #answer(answer: CallbackAnswer): Promise<void> {
     await writeAll(this.#options.channel, encodeAnswer(answer));
   }
@@ -258,7 +282,7 @@ export class CallbackSession {
 }
 
 function causeOf(
-  { trigger }: CallbackRequest,
+  { trigger }: CallRequest,
 ): Pick<PayloadCall, "trigger" | "cause" | "deadlineMs"> {
   if (trigger === null) return { trigger: "sql" };
   const { cause, deadlineMs } = trigger;
@@ -267,6 +291,13 @@ function causeOf(
 
 function callerGone(): OrlaError {
   return new OrlaError("cancelled", "The statement was cancelled, or its session ended.");
+}
+
+/** A module that does not import in this time hangs, or computes what it should not. */
+const WARM_TIMEOUT_MS = 30_000;
+
+function notWarm(): OrlaError {
+  return new OrlaError("timeout", "The function's module was not imported within 30s");
 }
 
 /** Ours has 64 characters; a SCRAM message a few hundred. */

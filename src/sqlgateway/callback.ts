@@ -8,7 +8,7 @@
 import type { Invoker } from "../functions/call.ts";
 import { errorResponse } from "../pgwire/backend.ts";
 import { ProtocolViolation } from "../pgwire/violation.ts";
-import { CallbackSession, type VersionSource } from "./callback-session.ts";
+import { CallbackSession, type VersionSource, type Warmer } from "./callback-session.ts";
 import { acceptEach } from "./accept-each.ts";
 import { type Channel, closeQuietly, isClosedError, writeAll } from "./channel.ts";
 import { greet, type Greeting } from "./handshake.ts";
@@ -26,6 +26,7 @@ export interface CallbackEndpointOptions {
   /** By which Postgres proves to be Postgres. */
   readonly password: string;
   readonly invoker: Invoker;
+  readonly warmer: Warmer;
   readonly versions: VersionSource;
   readonly limits?: Partial<CallbackLimits>;
   /** Told of what should not happen; one connection or call fails, the endpoint goes on. */
@@ -140,12 +141,13 @@ class Endpoint implements CallbackEndpoint {
         if (target?.key.every((byte, index) => byte === key[index])) target.cancel();
         return;
       }
-      const { password, invoker, versions, onError } = this.#options;
+      const { password, invoker, warmer, versions, onError } = this.#options;
       session = new CallbackSession({
         channel: connection,
         processId,
         check: this.#isUnix ? cleartextCheck(password) : scramCheck(password),
         invoker,
+        warmer,
         versions,
         maxInputBytes: this.#limits.maxInputBytes,
         maxResultBytes: this.#limits.maxResultBytes,

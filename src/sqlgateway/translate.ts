@@ -27,6 +27,7 @@ type Command =
   | "alter_function"
   | "drop_function"
   | "rollback_function"
+  | "warm_function"
   | "create_trigger"
   | "alter_trigger"
   | "switch_trigger"
@@ -101,6 +102,14 @@ async function translateStatement(
           ...place(statement.name),
           version: statement.version,
           versionPosition: characterPosition(text, statement.versionSpan.start),
+        });
+      case "warm_function":
+        return call("warm_function", {
+          ...place(statement.name),
+          regions: statement.regions?.map(({ text: name, span }) => ({
+            name,
+            position: characterPosition(text, span.start),
+          })) ?? null,
         });
       case "execute_function":
         return [

@@ -35,24 +35,31 @@ LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
   FOR UPDATE
 $$;
 
+CREATE FUNCTION edge.refuse_missing(request jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RAISE EXCEPTION 'edge function % does not exist',
+      concat_ws('.', quote_ident(request ->> 'schema'), quote_ident(request ->> 'name'))
+    USING ERRCODE = '42883', DATATYPE = edge.at(request ->> 'position'), HINT =
+    CASE WHEN EXISTS (SELECT FROM pg_proc WHERE proname = request ->> 'name')
+    THEN 'There is an ordinary Postgres function of this name, which is not an edge function.'
+    ELSE 'LIST EDGE FUNCTIONS shows those that exist.' END;
+END $$;
+
 CREATE FUNCTION edge.locate_owned(request jsonb, path name[], caller name) RETURNS edge.functions
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   found edge.functions;
-  shown text := concat_ws('.', quote_ident(request ->> 'schema'), quote_ident(request ->> 'name'));
 BEGIN
   SELECT * INTO found FROM edge.locate(request, path);
   IF found.function_id IS NULL THEN
-    RAISE EXCEPTION 'edge function % does not exist', shown
-      USING ERRCODE = '42883', DATATYPE = edge.at(request ->> 'position'), HINT =
-      CASE WHEN EXISTS (SELECT FROM pg_proc WHERE proname = request ->> 'name')
-      THEN 'There is an ordinary Postgres function of this name, which is not an edge function.'
-      ELSE 'LIST EDGE FUNCTIONS shows those that exist.' END;
+    PERFORM edge.refuse_missing(request);
   END IF;
   IF NOT EXISTS (
     SELECT FROM pg_proc p WHERE p.oid = found.wrapper AND pg_has_role(caller, p.proowner, 'USAGE')
   ) THEN
-    RAISE EXCEPTION 'must be owner of edge function %', shown
+    RAISE EXCEPTION 'must be owner of edge function %',
+        concat_ws('.', quote_ident(request ->> 'schema'), quote_ident(request ->> 'name'))
       USING ERRCODE = '42501', DATATYPE = edge.at(request ->> 'position');
   END IF;
   RETURN found;

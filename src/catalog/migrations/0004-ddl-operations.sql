@@ -199,6 +199,7 @@ BEGIN
     WHEN 'drop' THEN edge.ddl_drop(NEW.request, NEW.path, NEW.caller)
     WHEN 'bind' THEN edge.ddl_bind(NEW.request, NEW.caller)
     WHEN 'dropped' THEN edge.ddl_dropped(NEW.request)
+    WHEN 'warm' THEN edge.ddl_warm(NEW.request, NEW.path, NEW.caller)
     WHEN 'create_trigger' THEN edge.ddl_create_trigger(NEW.request, NEW.path, NEW.caller)
     WHEN 'bind_trigger' THEN edge.ddl_bind_trigger(NEW.request, NEW.caller)
     WHEN 'alter_trigger' THEN edge.ddl_alter_trigger(NEW.request, NEW.path, NEW.caller)
@@ -322,6 +323,9 @@ BEGIN
   ELSIF command OPERATOR(pg_catalog.=) 'rollback_function' THEN
     PERFORM edge.rollback_function(definition);
     tag := 'ROLLBACK EDGE FUNCTION';
+  ELSIF command OPERATOR(pg_catalog.=) 'warm_function' THEN
+    PERFORM edge.warm_function(definition);
+    tag := 'WARM EDGE FUNCTION';
   ELSIF command OPERATOR(pg_catalog.~) '_trigger$' THEN
     tag := edge.apply_trigger(command, definition);
   ELSIF command OPERATOR(pg_catalog.=) 'raise_error' THEN

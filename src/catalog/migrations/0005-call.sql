@@ -38,6 +38,22 @@ BEGIN
   RETURN edge.call(function_id, arguments, CURRENT_USER);
 END $$;
 
+-- How dblink finds a node's callback endpoint.
+CREATE FUNCTION edge.connection_string(host text, port integer) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT format(
+    'host=%L port=%s dbname=orla user=orla password=%L client_encoding=UTF8 sslmode=disable '
+    'gssencmode=disable connect_timeout=3 tcp_user_timeout=10000 keepalives_idle=10 '
+    'keepalives_interval=3 keepalives_count=3 application_name=postgres', host, port, c.password)
+  FROM edge.callback c
+$$;
+
+-- Those who give signs of life. Measured from the transaction's start: an old snapshot shows old ones.
+CREATE FUNCTION edge.living_nodes() RETURNS SETOF edge.nodes
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT n.* FROM edge.nodes n WHERE n.heartbeat_at > transaction_timestamp() - interval '30 s'
+$$;
+
 -- Opens the session's connection `orla` to a living node, the one heard from last first.
 CREATE FUNCTION edge.connect() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -46,18 +62,11 @@ DECLARE
   tried text := '';
 BEGIN
   FOR node IN
-    SELECT n.node_id, n.callback_host AS host, n.callback_port AS port, c.password
-    FROM edge.nodes n, edge.callback c
-    -- Measured from the transaction's start: an old snapshot shows old heartbeats.
-    WHERE n.heartbeat_at > transaction_timestamp() - interval '30 s'
-    ORDER BY n.heartbeat_at DESC
+    SELECT n.node_id, edge.connection_string(n.callback_host, n.callback_port) AS address
+    FROM edge.living_nodes() n ORDER BY n.heartbeat_at DESC
   LOOP
     BEGIN
-      PERFORM edge_dblink.dblink_connect('orla', format(
-        'host=%L port=%s dbname=orla user=orla password=%L client_encoding=UTF8 sslmode=disable '
-        'gssencmode=disable connect_timeout=3 tcp_user_timeout=10000 keepalives_idle=10 '
-        'keepalives_interval=3 keepalives_count=3 application_name=postgres',
-        node.host, node.port, node.password));
+      PERFORM edge_dblink.dblink_connect('orla', node.address);
       RETURN;
     EXCEPTION WHEN sqlclient_unable_to_establish_sqlconnection OR connection_exception
       OR external_routine_exception THEN
