@@ -10,11 +10,11 @@ import { readWasmModule, type WasmModule } from "./compile-wasm-binary.ts";
 import { compileComponent } from "./compile-wasm-component.ts";
 import { compiled, refused } from "./compile-wasm-result.ts";
 import { planWasm, WasmRefusal, type WasmSignature } from "./compile-wasm-plan.ts";
-import { wasmBytes } from "./compile-wasm-text.ts";
+import { isBase64, wasmBytes } from "./compile-wasm-text.ts";
 import { wasiFunctions } from "./compile-wasm-wasi.ts";
 import type { CompiledModule } from "./function.ts";
 
-/** The binary's name in {@link CompiledModule.files}. */
+/** The binary's name in {@link CompiledModule.files}, where it is not the code itself, as base64. */
 export const wasmFileName = "module.wasm";
 
 /** Throws `invalid_code`, `not_supported` or `payload_too_large`. */
@@ -60,7 +60,8 @@ function compileCore(
   if (problem !== null) throw refused(source, problem);
   const plan = planWasm(module, signature);
   if (plan instanceof WasmRefusal) throw refused(source, plan);
-  return compiled(plan, { [wasmFileName]: bytes });
+  // Where the code is the binary itself it need not be kept twice.
+  return compiled(plan, isBase64(source.code) ? {} : { [wasmFileName]: bytes });
 }
 
 /** V8's own check, which is what decides later; `validate` would not say why. */

@@ -10,7 +10,7 @@ export function writeModule(
   owner: number | null,
 ): void {
   const { code, files } = version.language === "wasm"
-    ? wasmModule(version.module)
+    ? wasmModule(version)
     : { code: version.module.code, files: [] };
   const write = (path: string, data: string | Uint8Array) => {
     if (typeof data === "string") Deno.writeTextFileSync(path, data, { mode: 0o600 });

@@ -1,5 +1,5 @@
 /** The module of a WebAssembly function: a loader of ours, its plan, and the binary beside it. */
-import type { CompiledModule } from "../functions/function.ts";
+import type { CompiledModule, FunctionVersion } from "../functions/function.ts";
 import type { WasmPlan } from "../protocol/wasm-plan.ts";
 import { linkExports } from "./script-linker.ts";
 
@@ -10,20 +10,26 @@ export interface ModuleFile {
 
 const decoded = new WeakMap<CompiledModule, readonly ModuleFile[]>();
 
-/** The JavaScript module that instances import, and the files it reads. Made once per version. */
-export function wasmModule(module: CompiledModule): {
+const BINARY = "module.wasm";
+
+/** The JavaScript module that instances import, and the files it reads. Decoded once per version. */
+export function wasmModule({ module, code }: Pick<FunctionVersion, "module" | "code">): {
   readonly code: string;
   readonly files: readonly ModuleFile[];
 } {
+  const plan: WasmPlan = JSON.parse(module.code);
   let files = decoded.get(module);
   if (files === undefined) {
-    files = Object.entries(module.files ?? {}).map(([name, text]) => ({
+    const texts = { ...module.files };
+    // Given as base64, the code is the binary.
+    if (plan.kind !== "component") texts[BINARY] ??= code;
+    files = Object.entries(texts).map(([name, text]) => ({
       name,
       data: Uint8Array.fromBase64(text),
     }));
     decoded.set(module, files);
   }
-  return { code: moduleCode(JSON.parse(module.code)), files };
+  return { code: moduleCode(plan), files };
 }
 
 type Loader =
@@ -59,7 +65,7 @@ function loaderCode(loader: Loader): string {
 function moduleCode(plan: WasmPlan): string {
   const options = plan.kind === "component"
     ? "{ instantiate, read: Deno.readFileSync, log: console }"
-    : '{ bytes: Deno.readFileSync("module.wasm"), log: console }';
+    : `{ bytes: Deno.readFileSync("${BINARY}"), log: console }`;
   const imports = plan.kind === "component"
     ? 'import { instantiate } from "./component.js";\n'
     : "";

@@ -5,9 +5,11 @@ import { apiRoutes } from "../api/routes.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Invoker } from "../functions/call.ts";
 import type { PythonCompiler } from "../functions/compile-python.ts";
+import { fetchSource } from "../functions/code-source.ts";
 import { CompilerThread } from "../functions/compiler-thread.ts";
 import { type FunctionVersion, namespaceOf } from "../functions/function.ts";
 import { defaultOptions } from "../functions/option-table.ts";
+import type { EgressGate } from "../functions/egress.ts";
 import { startHttpGateway } from "../gateway/http-gateway.ts";
 import { createKeyVerifier } from "../gateway/keys.ts";
 import type { Metrics } from "../observability/metrics.ts";
@@ -31,6 +33,8 @@ export interface FrontsOptions {
   /** Whether no process to run functions in is to be had. */
   readonly startsFail: () => boolean;
   readonly python: PythonCompiler;
+  /** The way to what SOURCE names. */
+  readonly egress: EgressGate;
   readonly metrics: Metrics;
   readonly version: string;
   readonly onError: (thrown: unknown) => void;
@@ -45,7 +49,7 @@ export interface Fronts extends AsyncDisposable {
 
 export async function startFronts(options: FrontsOptions): Promise<Fronts> {
   const { config, keys, log, database, catalog, invoker, startsFail, metrics } = options;
-  const { version, python, triggers, onError } = options;
+  const { version, python, egress, triggers, onError } = options;
   const { host } = config;
   const tls = await readCertificate(config);
   await using started = new AsyncDisposableStack();
@@ -63,6 +67,7 @@ export async function startFronts(options: FrontsOptions): Promise<Fronts> {
               ? python.compile(input, input.options ?? defaultOptions)
               : compiler.compile(input),
           {
+            fetchSource: (request) => fetchSource(request, egress),
             current: (schema, name) => currentVersion(catalog, schema, name),
             checkOptions: async (language, functionOptions) => {
               if (language === "python") await python.checkDemands(functionOptions);

@@ -172,6 +172,7 @@ export async function startOrla(
       invoker: runtime,
       triggers: triggers.directory,
       python: python.compiler,
+      egress: egress.proxy,
       startsFail: () => runtime.stats().startsFail,
     }),
   );

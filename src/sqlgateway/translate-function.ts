@@ -1,6 +1,7 @@
 /** CREATE and ALTER EDGE FUNCTION: the definitions that the database's operations take. */
 import { isDeepStrictEqual } from "node:util";
 import { OrlaError, toOrlaError } from "../base/errors.ts";
+import type { FetchedSource, SourceRequest } from "../functions/code-source.ts";
 import type { CompileInput } from "../functions/compile.ts";
 import type {
   CompiledModule,
@@ -21,6 +22,8 @@ export interface FunctionServices {
   readonly compile: CompileCode;
   /** The function as it was last committed, if it is clear which is meant without a search_path. */
   readonly current?: (schema: string | null, name: string) => FunctionVersion | undefined;
+  /** The code behind SOURCE. Throws OrlaError when there is none. */
+  readonly fetchSource?: (request: SourceRequest) => Promise<FetchedSource>;
   /** Throws OrlaError where a function would ask for what this node does not have. */
   readonly checkOptions?: (language: Language, options: FunctionOptions) => Promise<void>;
 }
@@ -28,15 +31,17 @@ export interface FunctionServices {
 export async function createDefinition(
   text: string,
   statement: CreateFunction,
-  { compile }: FunctionServices,
+  services: FunctionServices,
 ): Promise<unknown> {
   const language = requiredLanguage(statement);
-  const options = parseAllOptions(statement.options);
-  const code = requiredCode(statement);
+  const given = parseAllOptions(statement.options);
   const { name, orReplace, parameters, returns } = statement;
+  const { code, source } = await codeOf(statement, given, language, services) ??
+    missingCode(statement);
+  const options = { ...given, source };
   let module: CompiledModule;
   try {
-    module = await compile({
+    module = await services.compile({
       ...{ code: code.text, language, name: name.name, parameters, options },
       returns: returns?.type ?? null,
     });
@@ -65,15 +70,20 @@ export async function alterDefinition(
   statement: AlterFunction,
   services: FunctionServices,
 ): Promise<unknown> {
-  const { code, name } = statement;
-  const changes = parseOptions(statement.options);
+  const { name } = statement;
+  const given = parseOptions(statement.options);
   const current = services.current?.(name.schema, name.name);
-  const options = { ...current?.options ?? withDefaults({}), ...changes };
-  const definition = { ...namePlace(text, name), options: changes };
-  if (code === null) {
+  const before = current?.options ?? withDefaults({});
+  const wanted = { ...before, source: null, ...given };
+  const found = await codeOf(statement, wanted, current?.language ?? "wasm", services);
+  if (found === null) {
+    if (given.source === null) throw sourceWithoutCode(statement);
+    const options = { ...before, ...given };
     if (current !== undefined) await services.checkOptions?.(current.language, options);
-    return definition;
+    return { ...namePlace(text, name), options: given };
   }
+  const { code, source } = found;
+  const options = { ...wanted, source };
   const compileAs = async (language: Language, parameters: CompileInput["parameters"]) => {
     const returns = current?.returns ?? null;
     const input = { code: code.text, language, name: name.name, parameters, returns, options };
@@ -84,7 +94,53 @@ export async function alterDefinition(
     }
   };
   const modules = await compileForAll(current, compileAs);
-  return { ...definition, code: code.text, modules };
+  return {
+    ...namePlace(text, name),
+    options: { ...given, source },
+    code: code.text,
+    modules,
+    // What the modules were made for, where that is more than a language.
+    signature: current === undefined
+      ? null
+      : { parameters: current.parameters, returns: current.returns },
+  };
+}
+
+interface FoundCode {
+  readonly code: CodeNode;
+  /** Where it came from, `null` when it stands in the statement. */
+  readonly source: string | null;
+}
+
+/** The statement's code, or what its SOURCE gives; `null` where it names neither. */
+async function codeOf(
+  statement: CreateFunction | AlterFunction,
+  options: FunctionOptions,
+  language: Language,
+  { fetchSource }: FunctionServices,
+): Promise<FoundCode | null> {
+  const { code, name } = statement;
+  const option = statement.options.find((each) => each.name === "SOURCE");
+  const { source } = options;
+  if (source === null || option === undefined) {
+    return code === null ? null : { code, source: null };
+  }
+  const position = option.valueSpan.start;
+  if (code !== null) {
+    throw new OrlaError("syntax_error", "SOURCE and the code itself cannot both be given", {
+      position,
+    });
+  }
+  if (fetchSource === undefined) {
+    throw new OrlaError("not_supported", "SOURCE is not supported here", { position });
+  }
+  try {
+    const fetched = await fetchSource({ source, language, name: name.name, options });
+    const node = { text: fetched.code, span: option.valueSpan, verbatim: false };
+    return { code: node, source: fetched.source };
+  } catch (thrown) {
+    throw placedAt(thrown, position);
+  }
 }
 
 type CompileAs = (
@@ -132,23 +188,34 @@ function requiredLanguage({ language, name }: CreateFunction): Language {
   });
 }
 
-function requiredCode({ code, name }: CreateFunction): CodeNode {
-  if (code !== null) return code;
+function missingCode({ name }: CreateFunction): never {
   throw new OrlaError("syntax_error", "the function has no code", {
     position: name.span.start,
-    hint: "Give it at the end: AS $$ … $$.",
+    hint: "Give it at the end, AS $$ … $$, or by SOURCE 'https://…'.",
+  });
+}
+
+function sourceWithoutCode({ options, name }: AlterFunction): OrlaError {
+  const option = options.find((each) => each.name === "SOURCE");
+  return new OrlaError("invalid_option", "SOURCE cannot be taken away from the code it gave", {
+    position: option?.valueSpan.start ?? name.span.start,
+    hint: "SET CODE = $$…$$ gives the function other code, and no SOURCE.",
   });
 }
 
 /** An error in the code, placed in the statement: inside the code where that stands as it is. */
 function placedInText(thrown: unknown, code: CodeNode): OrlaError {
+  const inside = code.verbatim ? toOrlaError(thrown).position ?? 0 : 0;
+  return placedAt(thrown, code.span.start + inside);
+}
+
+function placedAt(thrown: unknown, position: number): OrlaError {
   const error = toOrlaError(thrown);
-  const inside = code.verbatim ? error.position ?? 0 : 0;
   const { cause, hint, detail, sqlState } = error;
   return new OrlaError(error.code, error.message, {
     cause,
     sqlState,
-    position: code.span.start + inside,
+    position,
     ...(hint === undefined ? {} : { hint }),
     ...(detail === undefined ? {} : { detail }),
   });

@@ -101,6 +101,11 @@ BEGIN
       RAISE EXCEPTION 'there is no compiled module for language %', old ->> 'language'
         USING ERRCODE = '22023', DATATYPE = edge.at(request ->> 'position'),
           HINT = 'The function changed its language in this transaction: COMMIT, and say it again.';
+    ELSIF old ->> 'language' = 'wasm' AND request -> 'signature' IS DISTINCT FROM
+      jsonb_build_object('parameters', old -> 'parameters', 'returns', old -> 'returns') THEN
+      RAISE EXCEPTION 'the code was checked against another signature' USING ERRCODE = '55000',
+        DATATYPE = edge.at(request ->> 'position'),
+        HINT = 'The function changed its signature in this transaction: COMMIT, and say it again.';
     END IF;
     new := new || jsonb_build_object('code', request -> 'code', 'module', module);
   END IF;

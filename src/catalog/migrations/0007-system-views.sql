@@ -1,5 +1,6 @@
 -- What people read about functions and nodes. Everybody sees every function's name and options, as in
--- pg_proc; the code is shown to its owner, to orla_admin and to superusers, and NULL to others.
+-- pg_proc; the code is shown to its owner, to orla_admin and to superusers, and NULL to others. Large
+-- binaries are only counted: nobody reads them, and a list must not move megabytes.
 
 CREATE VIEW system.edge_functions AS
   SELECT
@@ -15,11 +16,15 @@ CREATE VIEW system.edge_functions AS
     (v.options ->> 'maxInstances')::integer AS max_instances,
     v.options ->> 'auth' AS auth, v.options ->> 'handler' AS handler,
     (v.options ->> 'enabled')::boolean AS enabled, v.options ->> 'description' AS description,
-    v.options - 'env' AS options,
+    v.options ->> 'source' AS source, v.options - 'env' AS options,
     pg_get_userbyid(p.proowner)::text AS owner,
     f.created_at, f.updated_at,
     CASE WHEN pg_has_role(p.proowner, 'USAGE') OR pg_has_role('orla_admin', 'USAGE')
-      THEN v.code END AS code
+      THEN CASE
+        WHEN v.language = 'wasm' AND octet_length(v.code) > 65536
+          THEN format('(%s characters of base64)', octet_length(v.code))
+        ELSE v.code END
+      END AS code
   FROM edge.functions f
   JOIN edge.versions v ON v.version_id = f.current_version_id
   JOIN pg_proc p ON p.oid = f.wrapper;
@@ -37,10 +42,14 @@ CREATE VIEW system.edge_function_versions AS
     (v.options ->> 'maxInstances')::integer AS max_instances,
     v.options ->> 'auth' AS auth, v.options ->> 'handler' AS handler,
     (v.options ->> 'enabled')::boolean AS enabled, v.options ->> 'description' AS description,
-    v.options - 'env' AS options,
+    v.options ->> 'source' AS source, v.options - 'env' AS options,
     v.created_at, v.created_by::text AS created_by,
     CASE WHEN pg_has_role(p.proowner, 'USAGE') OR pg_has_role('orla_admin', 'USAGE')
-      THEN v.code END AS code
+      THEN CASE
+        WHEN v.language = 'wasm' AND octet_length(v.code) > 65536
+          THEN format('(%s characters of base64)', octet_length(v.code))
+        ELSE v.code END
+      END AS code
   FROM edge.functions f
   JOIN edge.versions v USING (function_id)
   JOIN pg_proc p ON p.oid = f.wrapper;

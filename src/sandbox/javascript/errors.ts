@@ -20,6 +20,8 @@ export class ResponseTooLarge extends Error {
 
 function codeOf(thrown: unknown): ClaimableCode | undefined {
   if (thrown instanceof InvalidInput) return "invalid_request";
+  // What loads WebAssembly has a class of its own.
+  if (thrown instanceof Error && thrown.name === "InvalidInput") return "invalid_request";
   if (thrown instanceof ResponseTooLarge) return "response_too_large";
   if (thrown instanceof ProtocolLimitError) return "limit_exceeded";
   return undefined;
