@@ -38,6 +38,9 @@ const POLL_MS = 500;
 /** Nodes that died are noticed after 30 seconds; see edge.free_lost_jobs. */
 const HOUSEKEEPING_MS = 10_000;
 
+/** After the database went away. */
+const RETRY_MS = 500;
+
 /** A job that was claimed beyond a limit is back this soon. */
 const SENT_BACK_MS = 100;
 
@@ -75,6 +78,9 @@ export class JobQueue implements AsyncDisposable {
   readonly #stopping: (() => void)[] = [];
   #runner: Runner | undefined;
   #tasks = "";
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  /** Workers of ours that ended while the database was away, with jobs they may still hold. */
+  readonly #lost: string[] = [];
   #nodes = 1;
   #changing: Promise<void> = Promise.resolve();
   #stopped = false;
@@ -103,6 +109,7 @@ export class JobQueue implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped = true;
     for (const stop of this.#stopping) stop();
+    clearTimeout(this.#retry);
     await this.#relay[Symbol.asyncDispose]();
     await this.#changing;
     await this.#runner?.stop();
@@ -123,13 +130,18 @@ export class JobQueue implements AsyncDisposable {
     this.#tasks = key;
     this.#changing = this.#changing.then(() => this.#replaceRunner(tasks)).catch((error) => {
       this.#tasks = "";
-      this.#log.error("cannot run the queue; trying again", { error });
+      this.#log.warn("cannot run the queue; trying again", { error });
+      this.#retrySoon();
     });
   }
 
   async #replaceRunner(tasks: readonly string[]): Promise<void> {
     if (this.#stopped) return;
     const before = this.#runner;
+    if (this.#lost.length > 0) {
+      await this.#options.pool.query("SELECT edge_queue.force_unlock_workers($1)", [this.#lost]);
+      this.#lost.length = 0;
+    }
     this.#runner = tasks.length === 0 ? undefined : await this.#start(tasks);
     // It ends by itself when its last job does; nobody waits for that.
     before?.stop().catch((error) => this.#log.warn("an earlier runner's end failed", { error }));
@@ -141,8 +153,13 @@ export class JobQueue implements AsyncDisposable {
     const { graphileLogger } = await import("./graphile-logger.ts");
     const { pool, concurrency } = this.#options;
     const events: WorkerEvents = new EventEmitter();
-    events.on("worker:create", ({ worker }) => void this.#register(worker.workerId));
-    // When what the library makes of the failure is written.
+    let workerId = "";
+    // The library locks jobs by its pool's name.
+    events.on("pool:create", ({ workerPool }) => {
+      workerId = workerPool.id;
+      void this.#register(workerPool.id);
+    });
+    // When the library is about to write what it makes of the failure.
     events.on("job:complete", ({ job, error }) => void this.#reschedule(job.id, error));
     const task: Task = (payload, { job }) => this.#run(job.task_identifier, { ...job, payload });
     const runner = await run({
@@ -151,19 +168,44 @@ export class JobQueue implements AsyncDisposable {
       concurrency,
       pollInterval: POLL_MS,
       noHandleSignals: true,
+      // Without batches nobody waits for these writes, and one that fails would end this process.
+      preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
       logger: graphileLogger(this.#log),
       events,
       taskList: Object.fromEntries(tasks.map((name) => [name, task])),
       forbiddenFlags: () => this.#limits.closed(),
     });
-    runner.promise.catch((error) => {
-      if (this.#stopped || this.#runner !== runner) return;
-      this.#log.error("the queue's runner ended; another is started", { error });
-      this.#runner = undefined;
-      this.#tasks = "";
-      this.#follow();
+    runner.promise.then(() => this.#ended(runner, workerId), (error) => {
+      this.#log.warn("a runner of the queue ended", { error });
+      return this.#ended(runner, workerId);
     });
     return runner;
+  }
+
+  /** Because it was replaced, or because it could not write what became of its jobs. */
+  async #ended(runner: Runner, workerId: string): Promise<void> {
+    if (this.#runner === runner) {
+      this.#runner = undefined;
+      this.#tasks = "";
+    }
+    try {
+      // Those that it still holds have run, but nobody knows: they run again.
+      await this.#options.pool.query(
+        `SELECT edge_queue.force_unlock_workers(ARRAY[$1]);`,
+        [workerId],
+      );
+    } catch {
+      // The database is away. The rows of this node's workers are how they are freed later.
+      this.#lost.push(workerId);
+    }
+    if (!this.#stopped && this.#tasks === "") this.#retrySoon();
+  }
+
+  #retrySoon(): void {
+    this.#retry ??= setTimeout(() => {
+      this.#retry = undefined;
+      this.#follow();
+    }, RETRY_MS);
   }
 
   async #run(task: string, job: QueuedJob): Promise<void> {
