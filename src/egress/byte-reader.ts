@@ -51,6 +51,7 @@ export class ByteReader {
     for (;;) {
       const bytes = this.buffered;
       const end = emptyLineIn(bytes, Math.max(0, scanned - 3));
+      if (end > maxBytes) throw new TooLongError();
       if (end >= 0) {
         const head = bytes.slice(0, end);
         this.advance(end + 4);
