@@ -18,12 +18,17 @@ export type Ending =
   | { readonly kind: "hung" }
   /** One of its calls has used up CPU_TIME; it and its caller know. */
   | { readonly kind: "cpu" }
+  /** The launcher that had made it died, and the kernel took all that it had made. */
+  | { readonly kind: "orphaned" }
   /** It broke the protocol, or we did. */
   | { readonly kind: "broken"; readonly cause: unknown };
 
 /** V8, Rust and Python each say it their way when memory cannot be had. */
 const outOfMemory =
   /out of memory|memory allocation of \d+ bytes failed|cannot allocate memory|\bMemoryError\b/i;
+
+/** Deno panics where a thread it needs cannot be had. */
+const noThread = /failed to spawn thread|kind: WouldBlock, message: "Resource temporarily/;
 
 /** `undefined` when it was stopped on purpose. */
 export function crashError(
@@ -50,6 +55,8 @@ export function crashError(
         "instance_crashed",
         "The instance was stopped because another of its calls used up CPU_TIME",
       );
+    case "orphaned":
+      return new OrlaError("instance_crashed", "The process that had launched the instance died");
     case "broken":
       return brokenProtocol(ending.cause);
     case undefined:
@@ -68,6 +75,9 @@ export function brokenProtocol(cause: unknown): OrlaError {
 function diedByItself({ code, signal, lastWords }: ProcessExit, version: FunctionVersion) {
   if (outOfMemory.test(lastWords) || abortedInSilence(signal, lastWords, version)) {
     return memoryLimitExceeded(version);
+  }
+  if (noThread.test(lastWords)) {
+    return new OrlaError("limit_exceeded", "The function's process has too many threads");
   }
   if (signal === null) {
     return new OrlaError(

@@ -5,9 +5,24 @@ import { rewriteStack, type TracedModule } from "../functions/stack-trace.ts";
 import { MAX_RESULT_BYTES } from "../protocol/frame.ts";
 import type { WireError } from "../protocol/messages.ts";
 import { formatSeconds } from "./format.ts";
+import { MAX_OPEN_FILES } from "./limits.ts";
 
 /** What V8 says when an allocation outside its heap fails, as RLIMIT_DATA makes it. */
-const outOfMemory = /allocation failed|could not allocate memory|unable to grow/i;
+const outOfMemory = /allocation failed|could not allocate memory|unable to grow|out of memory/i;
+
+/** No string of V8's is longer than half a gigabyte, so this one would not have fitted either. */
+const stringTooLong = /invalid string length/i;
+const LONGEST_STRING_MB = 512;
+
+/**
+ * How Deno and Python word what the kernel refuses for the limits of `limits.ts`. The function sees
+ * the error first, and may go on without.
+ */
+const kernelLimits: ReadonlyArray<readonly [said: RegExp, limit: string]> = [
+  [/too many open files|\bEMFILE\b/i, `at most ${MAX_OPEN_FILES} files and sockets can be open`],
+  [/file too large|\bEFBIG\b/i, "a file is larger than the function may make"],
+  [/can't start new thread/i, "the function has too many threads"],
+];
 
 /** What a function threw, as its callers see it: stacks name the author's own file and lines. */
 export function functionError(
@@ -22,11 +37,29 @@ export function functionError(
   if (code === "invalid_request") return new OrlaError("invalid_request", message);
   if (code === "limit_exceeded") return new OrlaError("limit_exceeded", message);
   if (code === "response_too_large") return responseTooLarge(version, payload);
-  if (name === "RangeError" && outOfMemory.test(message)) {
+  if (name === "RangeError" && outgrows(message, version)) {
     return memoryLimitExceeded(version, message);
   }
   if (name === "MemoryError" && version.language === "python") return memoryLimitExceeded(version);
-  return new OrlaError("function_error", text, stack === undefined ? {} : { detail: stack });
+  const detail = stack === undefined ? {} : { detail: stack };
+  for (const [said, limit] of kernelLimits) {
+    if (said.test(message)) return new OrlaError("limit_exceeded", `${text} (${limit})`, detail);
+  }
+  return new OrlaError("function_error", text, detail);
+}
+
+/**
+ * What code dies of when memory it asked for was refused and it has no words for that: the trap of a
+ * WebAssembly allocator, CPython out of memory for a MemoryError.
+ */
+export function mayBeShortage({ name, message }: WireError): boolean {
+  return name === "RuntimeError" && message === "unreachable" ||
+    name === "SystemError" && message === "error return without exception set";
+}
+
+function outgrows(message: string, { options }: FunctionVersion): boolean {
+  return outOfMemory.test(message) ||
+    options.memoryMb <= LONGEST_STRING_MB && stringTooLong.test(message);
 }
 
 /** `payload`: what was too large is a result, not a response. */

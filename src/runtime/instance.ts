@@ -26,7 +26,12 @@ import { Deliveries, lastStarted } from "./deliveries.ts";
 import { Delivery, type DeliveryHost } from "./delivery.ts";
 import { dispatchFrame, type FrameEvents } from "./frame-dispatch.ts";
 import { FramePace } from "./frame-pace.ts";
-import { cpuLimitExceeded, functionError } from "./function-error.ts";
+import {
+  cpuLimitExceeded,
+  functionError,
+  mayBeShortage,
+  memoryLimitExceeded,
+} from "./function-error.ts";
 import { HostCalls } from "./host-calls.ts";
 import { InstanceChannel } from "./instance-channel.ts";
 import { InstanceCpu } from "./instance-cpu.ts";
@@ -325,7 +330,9 @@ export class Instance {
   #failed({ invocation }: Delivery, error: WireError): void {
     const { version } = invocation;
     const payload = invocation.call.kind === "payload";
-    const failure = functionError(error, version, this.#traced(version), payload);
+    const failure = mayBeShortage(error) && this.#memory.isShort()
+      ? memoryLimitExceeded(version, `${error.name}: ${error.message}`)
+      : functionError(error, version, this.#traced(version), payload);
     invocation.fail(failure);
     // What filled the memory may be kept by the module, and would fail every later call.
     if (failure.code === "memory_limit_exceeded") this.#drainItself();
@@ -406,6 +413,7 @@ export class Instance {
     if (broken !== undefined) this.#end({ kind: "broken", cause: broken });
     this.#drainItself();
     const exit = await this.#exitOf();
+    if (exit.withLauncher === true) this.#ending ??= { kind: "orphaned" };
     this.#channel.close();
     await this.#channel.closed;
     this.#graceTimer?.cancel();
@@ -447,6 +455,7 @@ export class Instance {
 
 const stoppedCode: ErrorCode = "unavailable";
 
+/** Or the platform's: it says nothing about the function. */
 function isOneCallsTrouble(ending: Ending | undefined): boolean {
-  return ending?.kind === "hung" || ending?.kind === "cpu";
+  return ending?.kind === "hung" || ending?.kind === "cpu" || ending?.kind === "orphaned";
 }

@@ -11,6 +11,9 @@ const SAMPLE_EVERY_MS = 100;
  */
 const SLACK_MB = 16;
 
+/** Memory is asked for in steps, of which the last does not fit. */
+const SHORT = 2 / 3;
+
 /** What one instance holds beyond an empty process. */
 export class MemoryWatch {
   readonly #pid: number;
@@ -40,6 +43,12 @@ export class MemoryWatch {
     this.#sampledAt = now;
     const memory = this.#limiter.memoryOf(this.#pid);
     if (memory !== null) this.#used = Math.max(0, memory - this.#baseline);
+  }
+
+  /** So much is in use that what was asked for last may not have been granted. */
+  isShort(): boolean {
+    const memory = this.#baseline === null ? null : this.#limiter.memoryOf(this.#pid);
+    return memory !== null && memory - (this.#baseline ?? 0) > this.#limitMb * MB * SHORT;
   }
 
   exceeded(now: number): boolean {
