@@ -15,6 +15,7 @@ import type { FunctionVersion } from "../functions/function.ts";
 import { Connection } from "./connection.ts";
 import { parseFunctionVersion } from "./definition.ts";
 import { FunctionCache, type FunctionChange } from "./function-cache.ts";
+import { type InstanceReport, reportInstances } from "./instance-report.ts";
 import { type NodeDescription, type NodeRegistration, registerNode } from "./node-registration.ts";
 import type { Queryable } from "./queryable.ts";
 
@@ -164,6 +165,12 @@ export class Catalog implements FunctionDirectory, AsyncDisposable {
     );
     this.#registrations.add(registration);
     return registration;
+  }
+
+  /** Tells the database how instances are doing on this node. */
+  async reportInstances(nodeId: string, reports: readonly InstanceReport[]): Promise<void> {
+    const database: Queryable = { query: (text, values) => this.#query(text, values) };
+    await reportInstances(database, nodeId, reports);
   }
 
   async close(): Promise<void> {

@@ -15,13 +15,18 @@ const FORGET_AFTER_MS = 60_000;
 export class Backoff {
   #failures = 0;
   #until = -Infinity;
-  #last: { readonly error: OrlaError; readonly at: number } | undefined;
+  #failedAt = -Infinity;
+  /** For people, who go by the calendar. */
+  #last: { readonly error: OrlaError; readonly at: number; readonly delayMs: number } | undefined;
 
   failed(error: OrlaError, now: number): void {
     this.#failures++;
-    this.#last = { error, at: now };
-    if (this.#failures < 2) return;
-    this.#until = now + Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** (this.#failures - 2));
+    this.#failedAt = now;
+    const delayMs = this.#failures < 2
+      ? 0
+      : Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** (this.#failures - 2));
+    this.#last = { error, at: Date.now(), delayMs };
+    if (delayMs > 0) this.#until = now + delayMs;
   }
 
   succeeded(): void {
@@ -36,16 +41,15 @@ export class Backoff {
 
   /** Whether the series matters still. */
   isSerious(now: number): boolean {
-    return this.#failures > 0 && this.#last !== undefined && now - this.#last.at < FORGET_AFTER_MS;
+    return this.#failures > 0 && now - this.#failedAt < FORGET_AFTER_MS;
   }
 
   report(now: number): FailureReport {
+    const last = this.#last;
     return {
       failures: this.#failures,
-      backsOffMs: Math.max(0, this.#until - now),
-      lastFailure: this.#last === undefined
-        ? null
-        : { error: this.#last.error, agoMs: now - this.#last.at },
+      backsOffUntil: last !== undefined && now < this.#until ? last.at + last.delayMs : null,
+      lastFailure: last === undefined ? null : { error: last.error, at: last.at },
     };
   }
 }

@@ -18,7 +18,7 @@ import { CallQueue } from "./call-queue.ts";
 import { DeadlineList } from "./deadline-list.ts";
 import { wantsAnotherCore } from "./growth.ts";
 import type { Instance, InstanceOwner } from "./instance.ts";
-import { InstanceSet, type Role } from "./instance-set.ts";
+import { type EndReason, InstanceSet, type Role } from "./instance-set.ts";
 import { Invocation, type InvocationContext } from "./invocation.ts";
 import type { PoolReport } from "./pool-report.ts";
 import type { PoolServices, Urgency } from "./pool-services.ts";
@@ -57,7 +57,7 @@ export class FunctionPool implements InstanceOwner {
       clock: services.clock,
       idleTimeoutMs: services.idleTimeoutMs,
       order: (role) => this.#mayStart() && this.#order(role, role === "serving" ? "soon" : "later"),
-      end: (instance) => this.#drain(instance),
+      end: (instance, reason) => this.#drain(instance, reason),
     });
     this.#context = {
       clock: services.clock,
@@ -154,7 +154,7 @@ export class FunctionPool implements InstanceOwner {
 
   /** Gives up an idle instance to make room for others. */
   evict(instance: Instance): void {
-    this.#drain(instance);
+    this.#drain(instance, "evicted");
   }
 
   /** The idle instance that was used longest ago; `kept` when the options want it to be there. */
@@ -205,7 +205,9 @@ export class FunctionPool implements InstanceOwner {
     this.#deadlines.stop();
     this.#failQueue(reason);
     this.#warmUp.failed(reason);
-    for (const instance of [...this.#set.serving, ...this.#set.spare]) this.#drain(instance);
+    for (const instance of [...this.#set.serving, ...this.#set.spare]) {
+      this.#drain(instance, "stopped");
+    }
   }
 
   stopAll(): void {
@@ -223,14 +225,14 @@ export class FunctionPool implements InstanceOwner {
   }
 
   onDraining(instance: Instance): void {
-    this.#set.drain(instance);
+    this.#set.drain(instance, "failed");
     this.#dispatch();
   }
 
   onGone(instance: Instance, error: OrlaError | undefined, unstarted: Invocation[]): void {
-    this.#set.remove(instance);
+    const reason = this.#set.remove(instance);
     if (error !== undefined) this.#backoff.failed(error, this.#services.clock.now());
-    this.#services.released(instance);
+    this.#services.released(instance, error !== undefined ? "failed" : reason ?? "stopped");
     for (const call of unstarted.reverse()) this.#requeue(call);
     this.#dispatch();
     if (error !== undefined) this.#warmUp.failed(error);
@@ -390,8 +392,8 @@ export class FunctionPool implements InstanceOwner {
     instance.assign(this.version, this);
   }
 
-  #drain(instance: Instance): void {
-    this.#set.drain(instance);
+  #drain(instance: Instance, reason: EndReason): void {
+    this.#set.drain(instance, reason);
     instance.drain();
   }
 

@@ -10,10 +10,15 @@ import type { Tenure } from "./tenure.ts";
 
 export type Role = "serving" | "spare";
 
+/** Why an instance ends: how often for each is told by `/metrics`. */
+export const endReasons = ["idle", "retired", "recycled", "evicted", "failed", "stopped"] as const;
+
+export type EndReason = typeof endReasons[number];
+
 export class InstanceSet {
   readonly serving: Instance[] = [];
   readonly spare: Instance[] = [];
-  readonly draining = new Set<Instance>();
+  readonly draining = new Map<Instance, EndReason>();
   readonly ordered: Record<Role, number> = { serving: 0, spare: 0 };
   /** One whose successor is on its way; not counted any more. */
   replaced: Instance | undefined;
@@ -34,7 +39,7 @@ export class InstanceSet {
   /** Those that run or may run calls. */
   *running(): Iterable<Instance> {
     yield* this.serving;
-    yield* this.draining;
+    yield* this.draining.keys();
   }
 
   /** Serving and spare ones with what is known of them. */
@@ -51,20 +56,23 @@ export class InstanceSet {
     this.#tenures.set(instance, tenure);
   }
 
-  remove(instance: Instance): void {
+  /** Returns why it was to end, if it was. */
+  remove(instance: Instance): EndReason | undefined {
+    const reason = this.draining.get(instance);
     if (!take(this.serving, instance)) take(this.spare, instance);
     this.draining.delete(instance);
     this.#tenures.delete(instance);
     if (this.replaced === instance) this.replaced = undefined;
+    return reason;
   }
 
   move(instance: Instance, to: Role): void {
     if (take(this[to === "serving" ? "spare" : "serving"], instance)) this[to].push(instance);
   }
 
-  drain(instance: Instance): void {
+  drain(instance: Instance, reason: EndReason): void {
     this.remove(instance);
-    this.draining.add(instance);
+    this.draining.set(instance, reason);
   }
 
   /** The serving one with the fewest calls that has room. */

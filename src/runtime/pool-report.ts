@@ -20,8 +20,8 @@ export interface PoolReport extends FailureReport {
 export interface FailureReport {
   /** Instances that failed one after the other, without an answer in between. */
   readonly failures: number;
-  /** Milliseconds until another may be started; 0 when one may be now. */
-  readonly backsOffMs: number;
-  /** Why an instance failed last, and how long ago in milliseconds. */
-  readonly lastFailure: { readonly error: OrlaError; readonly agoMs: number } | null;
+  /** When another may be started, in milliseconds since 1970; `null` when one may be now. */
+  readonly backsOffUntil: number | null;
+  /** Why an instance failed last, and when. */
+  readonly lastFailure: { readonly error: OrlaError; readonly at: number } | null;
 }

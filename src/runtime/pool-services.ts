@@ -3,6 +3,7 @@ import type { ExecutionSink } from "../functions/execution.ts";
 import type { Clock } from "./clock.ts";
 import type { FunctionPool } from "./function-pool.ts";
 import type { Instance } from "./instance.ts";
+import type { EndReason } from "./instance-set.ts";
 
 /**
  * What an instance is wanted for: a call that waits, for which idle instances are given up; calls that
@@ -33,7 +34,7 @@ export interface PoolServices {
   hasFreeCore(): boolean;
   cpuMsOf(pid: number): number | null;
   /** One that was taken is gone. */
-  released(instance: Instance): void;
+  released(instance: Instance, reason: EndReason): void;
   /** A call is over. */
   over(): void;
   /** The pool has something to look after: tick it until it is quiet. */

@@ -5,7 +5,7 @@
  */
 import type { Clock, Timer } from "./clock.ts";
 import type { Instance } from "./instance.ts";
-import type { InstanceSet, Role } from "./instance-set.ts";
+import type { EndReason, InstanceSet, Role } from "./instance-set.ts";
 import { NO_INSTANCES, type PoolSize } from "./pool-size.ts";
 
 interface PoolUpkeepOptions {
@@ -15,7 +15,7 @@ interface PoolUpkeepOptions {
   readonly idleTimeoutMs: number;
   /** Orders an instance; returns whether one may come. */
   readonly order: (role: Role) => boolean;
-  readonly end: (instance: Instance) => void;
+  readonly end: (instance: Instance, reason: EndReason) => void;
 }
 
 export class PoolUpkeep {
@@ -57,13 +57,13 @@ export class PoolUpkeep {
     const { set, end } = this.#options;
     const { replaced } = set;
     if (replaced === undefined || instance === replaced) return;
-    end(replaced);
+    end(replaced, "recycled");
   }
 
   /** It has nothing to do any more. `isOver`: nobody will need it either. */
   idle(instance: Instance, isOver: boolean): void {
     const { set, size, end, idleTimeoutMs } = this.#options;
-    if (isOver) end(instance);
+    if (isOver) end(instance, "retired");
     else if (set.serving.length > size().least) this.#arm(idleTimeoutMs);
   }
 
@@ -71,14 +71,14 @@ export class PoolUpkeep {
   endIdle(afterMs: number): void {
     const { set, size, clock, end } = this.#options;
     const { least } = size();
-    if (size() === NO_INSTANCES) { for (const spare of [...set.spare]) end(spare); }
+    if (size() === NO_INSTANCES) { for (const spare of [...set.spare]) end(spare, "retired"); }
     for (const instance of set.idle()) {
       if (set.serving.length <= least) return;
       const left = instance.idleSince + afterMs - clock.now();
       if (left > 0) return this.#arm(left);
       if (instance.state === "ready" && this.#missing("spare", size(), 1) > 0) {
         set.move(instance, "spare");
-      } else end(instance);
+      } else end(instance, size() === NO_INSTANCES ? "retired" : "idle");
     }
   }
 
@@ -99,7 +99,7 @@ export class PoolUpkeep {
     const { set, size, end, order } = this.#options;
     const isNeeded = !instance.idle || set.spare.includes(instance) ||
       set.serving.length <= size().least;
-    if (!isNeeded) return end(instance);
+    if (!isNeeded) return end(instance, "recycled");
     set.replaced = instance;
     if (!order(set.spare.includes(instance) ? "spare" : "serving")) set.replaced = undefined;
   }

@@ -17,6 +17,7 @@ import { createLimiter } from "./create-limiter.ts";
 import { FunctionPool } from "./function-pool.ts";
 import { Instance } from "./instance.ts";
 import type { InstanceKind, InstanceKinds } from "./instance-kind.ts";
+import { type EndReason, endReasons } from "./instance-set.ts";
 import { startInstance } from "./instance-start.ts";
 import { DenoLauncher, type Launcher } from "./launcher.ts";
 import { type Enforcement, type Limiter, MAX_FILE_BYTES } from "./limits.ts";
@@ -67,6 +68,8 @@ export interface RuntimeOptions {
   readonly egress?: EgressGate | null;
 }
 
+type EndCounts = Record<EndReason, number>;
+
 export interface RuntimeStats {
   readonly instances: {
     readonly blank: number;
@@ -78,6 +81,8 @@ export interface RuntimeStats {
     readonly spare: number;
     readonly draining: number;
   };
+  /** Instances that had a function and are gone. */
+  readonly ended: Readonly<EndCounts>;
   /** Private memory of all of them, when measured last. */
   readonly memoryBytes: number;
   readonly calls: { readonly running: number; readonly waiting: number };
@@ -152,6 +157,7 @@ class Supervisor implements Runtime {
   /** All whose process or directory is still there. */
   readonly #instances = new Set<Instance>();
   readonly #room: NodeRoom;
+  readonly #ended = Object.fromEntries(endReasons.map((reason) => [reason, 0])) as EndCounts;
   #nextInstance = 0;
   #openCalls = 0;
   #tick: Timer | undefined;
@@ -188,7 +194,7 @@ class Supervisor implements Runtime {
       whyFull: () => this.#room.whyFull(),
       hasFreeCore: () => this.#hasFreeCore(),
       cpuMsOf: (pid) => this.#limiter.cpuMsOf(pid),
-      released: (instance) => this.#released(instance),
+      released: (instance, reason) => this.#released(instance, reason),
       over: () => {
         if (--this.#openCalls === 0) this.#allOver?.();
       },
@@ -257,6 +263,7 @@ class Supervisor implements Runtime {
     }
     return {
       instances: { blank: this.#blanks.size, ...sums },
+      ended: { ...this.#ended },
       memoryBytes: this.#room.memoryBytes,
       calls: { running, waiting },
       startsFail: this.#blanks.of(this.#deno).failing,
@@ -387,7 +394,8 @@ class Supervisor implements Runtime {
     return false;
   }
 
-  #released(instance: Instance): void {
+  #released(instance: Instance, reason: EndReason): void {
+    this.#ended[reason]++;
     this.#room.free(instance);
     for (const pool of this.#active) if (pool.waiting > 0) pool.roomCame();
   }

@@ -27,6 +27,7 @@ import { startFronts } from "./fronts.ts";
 import { startFunctionServices } from "./function-services.ts";
 import { type Keys, loadKeys } from "./keys.ts";
 import { type Reaper, startReaper } from "./reaper.ts";
+import { startInstanceReports } from "./instance-reports.ts";
 import { availableMemoryBytes } from "./machine-memory.ts";
 import { NodeEgress } from "./node-egress.ts";
 import { watchNode } from "./node-metrics.ts";
@@ -190,6 +191,7 @@ export async function startOrla(
       sandbox: { ...enforced, level: lowestLevel(confinement), ...confinement },
     }),
   );
+  started.use(startInstanceReports({ nodeId, runtime, catalog, log }));
   triggers.startQueue({ nodeId, catalog, invoker: runtime });
   started.defer(() => triggers.stopQueue());
   await runtime.ready();

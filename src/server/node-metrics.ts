@@ -6,7 +6,7 @@ import type { Runtime } from "../runtime/supervisor.ts";
 
 export interface NodeParts {
   readonly catalog: Pick<Catalog, "size">;
-  readonly runtime: Pick<Runtime, "stats">;
+  readonly runtime: Pick<Runtime, "stats" | "report">;
   readonly writer: Pick<ExecutionWriter, "counters">;
 }
 
@@ -26,6 +26,35 @@ export function watchNode(metrics: Metrics, { catalog, runtime, writer }: NodePa
     read: () =>
       Object.entries(runtime.stats().instances).map(([state, value]) => ({
         labels: { state },
+        value,
+      })),
+  });
+  metrics.watch({
+    type: "gauge",
+    name: "orla_instances_memory_bytes",
+    help: "Private memory of all these processes together.",
+    labelNames: [],
+    read: () => [{ labels: {}, value: runtime.stats().memoryBytes }],
+  });
+  metrics.watch({
+    type: "gauge",
+    name: "orla_functions_backing_off",
+    help: "Versions whose instances failed so often that none is started for a while.",
+    labelNames: [],
+    read: () => [{
+      labels: {},
+      value: runtime.report().filter(({ backsOffUntil }) => backsOffUntil !== null).length,
+    }],
+  });
+  metrics.watch({
+    type: "counter",
+    name: "orla_instances_ended_total",
+    help: "Instances that had a function and ended: no longer needed, replaced for their age or " +
+      "size, given up for others, failed, or with the node or their version.",
+    labelNames: ["reason"],
+    read: () =>
+      Object.entries(runtime.stats().ended).map(([reason, value]) => ({
+        labels: { reason },
         value,
       })),
   });
