@@ -14,11 +14,12 @@ import { cold } from "./rows/cold.ts";
 import { gateway } from "./rows/gateway.ts";
 import { held } from "./rows/held.ts";
 import { memory } from "./rows/memory.ts";
+import { python } from "./rows/python.ts";
 import { sql } from "./rows/sql.ts";
 import { startup } from "./rows/startup.ts";
 import { warm } from "./rows/warm.ts";
 
-const rows: readonly Row[] = [cold, warm, memory, sql, gateway, startup, held];
+const rows: readonly Row[] = [cold, warm, memory, python, sql, gateway, startup, held];
 
 function usage(): string {
   const names = rows.map(({ name, question }) => `  ${name.padEnd(9)} ${question}`).join("\n");

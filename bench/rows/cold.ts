@@ -137,7 +137,7 @@ async function measureBurst(
   };
 }
 
-async function callOneByOne(endpoints: readonly Endpoint[]): Promise<ColdCall[]> {
+export async function callOneByOne(endpoints: readonly Endpoint[]): Promise<ColdCall[]> {
   const [first] = endpoints;
   if (first === undefined) return [];
   using connection = await HttpConnection.open(first.url);

@@ -1,6 +1,6 @@
 /** Starts a blank instance: its directory, its socket, its process. */
 import { OrlaError } from "../base/errors.ts";
-import type { InstanceProcess, Launcher } from "./launcher.ts";
+import { type InstanceProcess, type Launcher, LauncherLost } from "./launcher.ts";
 
 /** Twenty times what it takes on a busy machine. */
 const START_TIMEOUT_MS = 20_000;
@@ -39,7 +39,8 @@ export async function startInstance(request: StartRequest): Promise<StartedInsta
     onSpawn(process);
     const connection = await Promise.race([
       listener.accept(),
-      process.exited.then(({ code, lastWords }) => {
+      process.exited.then(({ code, lastWords, withLauncher }) => {
+        if (withLauncher === true) throw new LauncherLost("the instance with it");
         throw new OrlaError("unavailable", `an instance ended at its start (${code})`, {
           detail: lastWords,
         });

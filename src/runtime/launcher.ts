@@ -3,6 +3,7 @@
  * the operating system adds is another launcher behind the same interface.
  */
 import { dirname } from "node:path";
+import { OrlaError } from "../base/errors.ts";
 import { captureLines, keepTail } from "./output-capture.ts";
 
 export interface InstanceProcess {
@@ -23,6 +24,15 @@ export interface ProcessExit {
   readonly signal: Deno.Signal | null;
   /** The last of what it wrote to its error output: V8 says there why it gave up. */
   readonly lastWords: string;
+  /** It was ended because its launcher was. */
+  readonly withLauncher?: boolean;
+}
+
+/** The process that was to start one ended in the middle, as nothing of the instance's own would make it. */
+export class LauncherLost extends OrlaError {
+  constructor(why: string) {
+    super("unavailable", `the launcher ended: ${why}`);
+  }
 }
 
 export interface LaunchRequest {
@@ -125,10 +135,10 @@ export async function withLastWords(
   onLine: LaunchRequest["onLine"],
 ): Promise<ProcessExit> {
   const tail = keepTail();
-  const [{ code, signal }] = await Promise.all([
+  const [how] = await Promise.all([
     exit,
     captureLines(output.stdout, (line) => onLine("stdout", line)),
     captureLines(output.stderr, (line) => onLine("stderr", line), tail.add),
   ]);
-  return { code, signal, lastWords: tail.text() };
+  return { ...how, lastWords: tail.text() };
 }

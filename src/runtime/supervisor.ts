@@ -19,7 +19,7 @@ import { Instance } from "./instance.ts";
 import type { InstanceKind, InstanceKinds } from "./instance-kind.ts";
 import { type EndReason, endReasons } from "./instance-set.ts";
 import { startInstance } from "./instance-start.ts";
-import { DenoLauncher, type Launcher } from "./launcher.ts";
+import { DenoLauncher, type Launcher, LauncherLost } from "./launcher.ts";
 import { type Enforcement, type Limiter, MAX_FILE_BYTES } from "./limits.ts";
 import { type Evictable, NodeRoom } from "./node-room.ts";
 import type { PoolReport } from "./pool-report.ts";
@@ -326,7 +326,12 @@ class Supervisor implements Runtime {
     return new BlankPool({
       size: kind.poolSize,
       clock,
-      start: () => this.#startBlank(kind),
+      // A launcher that died says nothing about the next one, which the next start brings up.
+      start: () =>
+        this.#startBlank(kind).catch((error) => {
+          if (!(error instanceof LauncherLost) || this.#stopping) throw error;
+          return this.#startBlank(kind);
+        }),
       onError: ({ message, detail }) => log.warn(message, { detail }),
     });
   }

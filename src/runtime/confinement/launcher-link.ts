@@ -41,9 +41,10 @@ const STOP_TIMEOUT_MS = 5_000;
 
 /**
  * Libraries of numbers start a thread per processor when they are imported, and what has threads cannot
- * be forked safely.
+ * be forked safely. One heap for all threads: Python runs one at a time anyway.
  */
-const ONE_THREAD = {
+const ZYGOTE_ENVIRONMENT = {
+  MALLOC_ARENA_MAX: "1",
   OPENBLAS_NUM_THREADS: "1",
   OMP_NUM_THREADS: "1",
   MKL_NUM_THREADS: "1",
@@ -65,7 +66,7 @@ export async function startLauncher(options: LauncherLinkOptions): Promise<Launc
     args: [...flags, MAIN, JSON.stringify(settings)],
     cwd: "/",
     clearEnv: true,
-    env: { PATH: "/usr/local/bin:/usr/bin:/bin", ...zygote && ONE_THREAD },
+    env: { PATH: "/usr/local/bin:/usr/bin:/bin", ...zygote && ZYGOTE_ENVIRONMENT },
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",

@@ -63,7 +63,13 @@ export type LauncherCommand =
     readonly confine: Confinement;
   })
   | { readonly op: "kill"; readonly pid: number }
-  | { readonly op: "limit"; readonly pid: number; readonly memoryBytes: number }
+  /** `null` leaves a limit as it is. */
+  | {
+    readonly op: "limit";
+    readonly pid: number;
+    readonly memoryBytes: number | null;
+    readonly cpuPercent: number | null;
+  }
   | { readonly op: "probe"; readonly id: number; readonly uid: number | null };
 
 /** `null` stands for "works", text for why it does not. */
@@ -91,6 +97,8 @@ const launcherEvent = z.discriminatedUnion("event", [
     id: z.number(),
     pid: z.number(),
     uid: z.number().nullable(),
+    /** Whether its control group can hold it to a share of the processor. */
+    cpuQuota: z.boolean(),
   }),
   z.object({ event: z.literal("failed"), id: z.number(), message: z.string() }),
   z.object({

@@ -5,6 +5,7 @@
  */
 import { constants } from "node:os";
 import { OrlaError } from "../../base/errors.ts";
+import { LauncherLost } from "../launcher.ts";
 import { type LauncherLink, startLauncher, type ZygoteOptions } from "./launcher-link.ts";
 import type {
   Confinement,
@@ -54,11 +55,14 @@ export interface SpawnedProcess {
   kill(): void;
   /** Of its cgroup; without one nothing happens. */
   limitMemory(bytes: number): void;
+  /** Returns whether its cgroup holds it to so many percent of one processor. */
+  limitCpu(percent: number): boolean;
 }
 
 export interface Exit {
   readonly code: number;
   readonly signal: Deno.Signal | null;
+  readonly withLauncher?: boolean;
 }
 
 /** The system's own first: one found on PATH may be a wrapper that needs more than PATH. */
@@ -193,7 +197,7 @@ export class LauncherProcess implements AsyncDisposable {
   }
 
   async #launched(
-    { id, pid, uid }: { id: number; pid: number; uid: number | null },
+    { id, pid, uid, cpuQuota }: Extract<LauncherEvent, { event: "launched" }>,
   ): Promise<void> {
     const launch = this.#launches.get(id);
     if (launch === undefined) return;
@@ -209,25 +213,35 @@ export class LauncherProcess implements AsyncDisposable {
       stderr,
       // Not those of a later launcher, which would know nothing of it.
       kill: () => launch.link.send({ op: "kill", pid }),
-      limitMemory: (memoryBytes) => launch.link.send({ op: "limit", pid, memoryBytes }),
+      limitMemory: (memoryBytes) =>
+        launch.link.send({ op: "limit", pid, memoryBytes, cpuPercent: null }),
+      limitCpu: (cpuPercent) => {
+        if (cpuQuota) launch.link.send({ op: "limit", pid, memoryBytes: null, cpuPercent });
+        return cpuQuota;
+      },
     });
   }
 
   #failed(id: number, error: OrlaError): void {
-    this.#launches.get(id)?.started.reject(error);
+    const launch = this.#launches.get(id);
+    launch?.started.reject(error);
     this.#launches.delete(id);
     this.#output.forget(id);
+    for (const stream of [launch?.output.stdout, launch?.output.stderr]) {
+      stream?.then((stream) => stream.cancel()).catch(() => {});
+    }
   }
 
   /** The kernel has killed all that it had launched. */
   #lost(why: string): void {
     this.#running = undefined;
     if (!this.#closed) this.#options.onProblem(`the launcher ended: ${why}`);
-    const error = new OrlaError("unavailable", `the launcher ended: ${why}`);
+    const error = new LauncherLost(why);
     for (const probe of this.#probes.values()) probe.reject(error);
     this.#probes.clear();
     for (const id of this.#launches.keys()) this.#failed(id, error);
-    const killed: Exit = { code: 128 + constants.signals.SIGKILL, signal: "SIGKILL" };
+    const code = 128 + constants.signals.SIGKILL;
+    const killed: Exit = { code, signal: "SIGKILL", withLauncher: true };
     for (const { exited } of this.#living.values()) exited.resolve(killed);
     this.#living.clear();
   }

@@ -37,9 +37,8 @@ export class OutputSocket implements AsyncDisposable {
     return { stdout: expected.stdout.promise, stderr: expected.stderr.promise };
   }
 
-  /** The launch failed: what connected is closed, what did not will not be waited for. */
+  /** The launch failed: what has not connected will not be waited for. */
   forget(launch: number): void {
-    this.#expected.get(launch)?.stdout.promise.then((stream) => stream.cancel()).catch(() => {});
     this.#expected.delete(launch);
   }
 

@@ -26,7 +26,14 @@ def find():
     return None, "; ".join(reasons)
 
 
+# As long as the kernel's own default.
+_CPU_PERIOD = 100_000
+
+
 class _Family:
+    # Whether the cpu controller can be used as well; without it nothing else is missed.
+    has_cpu = False
+
     def sweep(self):
         """Groups of launchers that were killed; the kernel keeps those that are not empty."""
         for parent in self.parents:
@@ -43,8 +50,18 @@ class _Family:
         try:
             self.set_memory(group.paths, 64 << 20)
             self.set_processes(group.paths, 64)
+            self._try_cpu(group)
         finally:
             group.remove()
+
+    def _try_cpu(self, group):
+        try:
+            self.set_cpu(group.paths, 50)
+        except (OSError, IndexError):
+            self.has_cpu = False
+            self.parents = self.parents[:2]
+        else:
+            self.has_cpu = True
 
     def make(self, name):
         paths = []
@@ -70,6 +87,14 @@ class _Version2(_Family):
             with open(os.path.join(parent, "cgroup.subtree_control"), "w") as file:
                 file.write(" ".join("+" + name for name in missing))
         self.parents = [parent]
+        if "cpu" not in enabled:
+            try:
+                _write(parent, "cgroup.subtree_control", "+cpu")
+            except OSError:
+                pass  # Not delegated.
+
+    def set_cpu(self, paths, percent):
+        _write(paths[0], "cpu.max", "%d %d" % (percent * _CPU_PERIOD // 100, _CPU_PERIOD))
 
     def set_memory(self, paths, limit):
         _write(paths[0], "memory.max", limit)
@@ -92,6 +117,15 @@ class _Version1(_Family):
             os.path.join(_mount_point("cgroup", name), own[name].lstrip("/"))
             for name in ("memory", "pids")
         ]
+        try:
+            mount = _mount_point("cgroup", "cpu")
+            self.parents.append(os.path.join(mount, own["cpu"].lstrip("/")))
+        except LookupError:
+            pass  # Not mounted.
+
+    def set_cpu(self, paths, percent):
+        _write(paths[2], "cpu.cfs_period_us", _CPU_PERIOD)
+        _write(paths[2], "cpu.cfs_quota_us", percent * _CPU_PERIOD // 100)
 
     def set_memory(self, paths, limit):
         _write(paths[0], "memory.limit_in_bytes", limit)
@@ -105,11 +139,17 @@ class Group:
         self._family = family
         self.paths = paths
 
-    def limit(self, memory_bytes=None, processes=None):
+    @property
+    def has_cpu(self):
+        return self._family.has_cpu
+
+    def limit(self, memory_bytes=None, processes=None, cpu_percent=None):
         if memory_bytes is not None:
             self._family.set_memory(self.paths, memory_bytes)
         if processes is not None:
             self._family.set_processes(self.paths, processes)
+        if cpu_percent is not None:
+            self._family.set_cpu(self.paths, cpu_percent)
 
     def join(self):
         for path in self.paths:

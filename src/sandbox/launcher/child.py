@@ -21,23 +21,42 @@ _OOM_SCORE = b"700"
 
 
 class Prepared:
-    """The parts of a launch that need not be computed after the fork."""
+    """The parts of a launch that need not be done after the fork. `parent` is the zygote or None."""
 
-    def __init__(self, request, launcher_pid, landlock_abi):
+    def __init__(self, request, launcher_pid, landlock_abi, parent):
         self.request = request
         self.launcher_pid = launcher_pid
-        self.landlock_abi = landlock_abi
         if request.get("python") is None:
-            self.argv = kernel.text_array(request["argv"])
-            self.env = kernel.text_array(["%s=%s" % item for item in request["env"].items()])
+            self.target = _Program(request, landlock_abi)
+        else:
+            self.target = _Instance(request, landlock_abi, parent)
+
+
+def _ruleset(request, landlock_abi, files):
+    """Its descriptor, or None."""
+    if not request["confine"]["landlock"]:
+        return None
+    ports = request["connectPorts"] if request["network"] == "proxy" else None
+    if request["network"] == "none":
+        ports = []
+    return landlock.create(landlock_abi, files, ports)
 
 
 class _Program:
     """Ends as a program of its own."""
 
-    def __init__(self, prepared):
-        self._prepared = prepared
-        self._request = prepared.request
+    def __init__(self, request, landlock_abi):
+        self._request = request
+        self._landlock_abi = landlock_abi
+        self._argv = kernel.text_array(request["argv"])
+        self._env = kernel.text_array(["%s=%s" % item for item in request["env"].items()])
+        self._filters = {
+            unix_sockets: seccomp.template(
+                exec_descriptor=request["limits"]["openFiles"], network=request["network"],
+                unix_sockets=unix_sockets, ipv6=request["ipv6"],
+            )
+            for unix_sockets in ("ask", "any")
+        }
         self._descriptor = None
         self.first_step = "open the program"
         self.last_step = "execute %s" % self._request["program"]
@@ -51,9 +70,8 @@ class _Program:
     def directory(self):
         return self._request["directory"]
 
-    @property
-    def files(self):
-        return self._request["files"]
+    def ruleset(self):
+        return _ruleset(self._request, self._landlock_abi, self._request["files"])
 
     def settle(self, number):
         """
@@ -65,69 +83,75 @@ class _Program:
         self._descriptor = number
 
     def install_filter(self, report):
-        def filter_with(unix_sockets):
-            return seccomp.program(
-                os.getpid(), self._descriptor, self._request["network"], unix_sockets,
-                self._request["ipv6"],
-            )
-
+        pid = os.getpid()
         try:
-            listener = seccomp.install(filter_with("ask"), listen=True)
+            listener = seccomp.install(seccomp.for_process(self._filters["ask"], pid), listen=True)
         except OSError:
             # Somebody above listens already, a container's manager perhaps. `probe.py` tells.
-            seccomp.install(filter_with("any"))
+            seccomp.install(seccomp.for_process(self._filters["any"], pid))
         else:
             gate.hand_over(listener, report)
 
     def begin(self, _report):
         kernel.syscall(
-            "execveat", self._descriptor, b"", self._prepared.argv, self._prepared.env, _AT_EMPTY_PATH
+            "execveat", self._descriptor, b"", self._argv, self._env, _AT_EMPTY_PATH
         )
+
+    def forked(self):
+        pass
 
 
 class _Instance:
-    """Ends in the entry of a Python instance."""
+    """
+    Ends in the entry of a Python instance. What can be done before the fork is done there: pages that
+    the zygote writes before it are shared, those that the child writes are its own.
+    """
 
-    def __init__(self, prepared, parent):
-        self._request = prepared.request
+    def __init__(self, request, landlock_abi, parent):
+        self._request = request
         self._parent = parent
-        self.first_step = "prepare the instance"
-        self.last_step = "enter the instance"
-        self.directory = zygote.scratch_of(self._request)
+        self._filter = seccomp.template(
+            network=request["network"], unix_sockets="none", ipv6=request["ipv6"], shared_memory=False
+        )
         self._embryo = None
+        self.first_step = "connect to the supervisor"
+        self.last_step = "enter the instance"
+        self.directory = zygote.make_scratch(request)
+        files = parent.files(request["files"], self.directory)
+        self._ruleset = _ruleset(request, landlock_abi, files)
 
     def open(self, report):
         zygote.reset_signals()
-        self._embryo = zygote.Embryo(self._request, self.directory)
-        zygote.close_all_but(
-            (self._embryo.connection.fileno(), self._embryo.started, report.fileno())
-        )
+        self._embryo = zygote.Embryo(self._request)
+        connection = self._embryo.connection.fileno()
+        zygote.close_all_but((connection, self._embryo.started, report.fileno(), self._ruleset))
 
-    @property
-    def files(self):
-        return self._parent.files(self._request["files"], self.directory)
+    def ruleset(self):
+        return self._ruleset
 
     def settle(self, number):
         pass  # Nothing is executed.
 
     def install_filter(self, _report):
-        seccomp.install(zygote.filter_program(self._request["network"], self._request["ipv6"]))
+        seccomp.install(seccomp.for_process(self._filter, os.getpid()))
 
     def begin(self, report):
         self._parent.start(
             self._embryo, self._request["env"], self._request["python"]["options"], report.close
         )
 
+    def forked(self):
+        if self._ruleset is not None:
+            os.close(self._ruleset)
 
-def become(prepared, uid, cgroup, report, parent):
+
+def become(prepared, uid, cgroup, report):
     """
     Never returns if all goes well. Raises OSError with the step that failed in its message. `report`
     is the socket over which the launcher gets what it has to answer for; it closes when all is done.
-    `parent` is the zygote, if this is one.
     """
     request = prepared.request
-    confine = request["confine"]
-    target = _Program(prepared) if request.get("python") is None else _Instance(prepared, parent)
+    target = prepared.target
     step = "start a session"
     try:
         os.setsid()
@@ -136,13 +160,8 @@ def become(prepared, uid, cgroup, report, parent):
         _open_streams(request["output"], request["id"])
         step = target.first_step
         target.open(report)
-        ruleset = None
-        if confine["landlock"]:
-            step = "make the Landlock ruleset"
-            ports = request["connectPorts"] if request["network"] == "proxy" else None
-            if request["network"] == "none":
-                ports = []
-            ruleset = landlock.create(prepared.landlock_abi, target.files, ports)
+        step = "make the Landlock ruleset"
+        ruleset = target.ruleset()
         step = "enter the directory"
         os.chdir(target.directory)
         _prefer_as_victim()
@@ -167,7 +186,7 @@ def become(prepared, uid, cgroup, report, parent):
         if ruleset is not None:
             step = "enforce Landlock"
             landlock.restrict(ruleset)
-        if confine["seccomp"]:
+        if request["confine"]["seccomp"]:
             step = "install the system call filter"
             target.install_filter(report)
         step = target.last_step

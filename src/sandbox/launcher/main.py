@@ -10,7 +10,7 @@ Requests come as lines of JSON on standard input, events go as lines of JSON to 
     {"op": "launch", "id": 1, "program": …}   {"event": "launched", "id": 1, "pid": 7, "uid": 200001}
                                               {"event": "failed", "id": 1, "message": …}
     {"op": "kill", "pid": 7}                  {"event": "exited", "pid": 7, "code": 137, "signal": 9}
-    {"op": "limit", "pid": 7, "memoryBytes": …}     {"event": "problem", "message": …}
+    {"op": "limit", "pid": 7, …}              {"event": "problem", "message": …}
     {"op": "probe", "id": 2, "uid": 200000}   {"event": "probed", "id": 2, "findings": …}
 
 The end of standard input is the supervisor's end: every child is killed, and the launcher ends. When
@@ -134,27 +134,27 @@ class Launcher:
             if request["pid"] in self._children:
                 os.kill(request["pid"], signal.SIGKILL)
         elif op == "limit":
-            self._limit(request["pid"], request["memoryBytes"])
+            self._limit(request["pid"], request["memoryBytes"], request["cpuPercent"])
         elif op == "probe":
             self._say(event="probed", id=request["id"], findings=probe.findings(request["uid"]))
         else:
             raise ValueError("unknown request %r" % op)
 
-    def _limit(self, pid, memory_bytes):
+    def _limit(self, pid, memory_bytes, cpu_percent):
         target = self._children.get(pid)
         if target is None or target.group is None:
             return
         try:
-            target.group.limit(memory_bytes=memory_bytes)
+            target.group.limit(memory_bytes=memory_bytes, cpu_percent=cpu_percent)
         except OSError as error:
-            self._say(event="problem", message="cannot limit the memory of %d: %s" % (pid, error))
+            self._say(event="problem", message="cannot limit process %d: %s" % (pid, error))
 
     def _launch(self, request):
         launch_id = request["id"]
-        group = None
+        group = prepared = None
         try:
             uid = self._take_uid() if request["ownUser"] else None
-            prepared = child.Prepared(request, os.getpid(), self._abi)
+            prepared = child.Prepared(request, os.getpid(), self._abi, self._parent)
             if self._groups is not None:
                 group = self._groups.make("orla-%d-%d" % (os.getpid(), launch_id))
                 group.limit(request["limits"]["memoryBytes"], request["limits"]["threads"])
@@ -163,16 +163,19 @@ class Launcher:
         except OSError as error:
             if group is not None:
                 group.remove()
+            if prepared is not None:
+                prepared.target.forked()
             self._say(event="failed", id=launch_id, message=str(error))
             return
         if pid == 0:
             try:
-                child.become(prepared, uid, group, report, self._parent)
+                child.become(prepared, uid, group, report)
             except BaseException as error:  # Whatever it was: a child must never return from here.
                 report.send(str(error).encode()[:MESSAGE_BYTES])
             finally:
                 os._exit(127)
         report.close()
+        prepared.target.forked()
         target = Child(launch_id, pid, uid, group, outcome)
         self._children[pid] = self._outcomes[outcome.fileno()] = target
         self._poll.register(outcome, select.POLLIN)
@@ -205,7 +208,8 @@ class Launcher:
             message = target.message.decode("utf-8", "replace")
             self._say(event="failed", id=target.launch_id, message=message)
         else:
-            self._say(event="launched", id=target.launch_id, pid=target.pid, uid=target.uid)
+            quota = target.group is not None and target.group.has_cpu
+            self._say(event="launched", id=target.launch_id, pid=target.pid, uid=target.uid, cpuQuota=quota)
         if target.exit is not None:
             self._report_exit(target)
 

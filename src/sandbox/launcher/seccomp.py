@@ -222,6 +222,26 @@ def _sockets(p, network, unix, ipv6):
     )
 
 
+# Stands for the process's own id in a program that is made before there is one. No id is as high.
+_ANY_PID = 0x7E2D6A3F
+_programs = {}
+
+
+def template(**options):
+    """
+    A program for any process, by `for_process`. Made once: what a fork need not compute costs it
+    neither time nor pages of its own.
+    """
+    key = tuple(sorted(options.items()))
+    if key not in _programs:
+        _programs[key] = program(_ANY_PID, **options)
+    return _programs[key]
+
+
+def for_process(program_bytes, pid):
+    return program_bytes.replace(struct.pack("<I", _ANY_PID), struct.pack("<I", pid))
+
+
 _SET_MODE_FILTER = 1
 _NEW_LISTENER = 1 << 3
 

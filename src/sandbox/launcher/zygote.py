@@ -26,8 +26,6 @@ import sys
 import sysconfig
 import types
 
-import seccomp
-
 PACKAGE = "_orla"
 
 # Of what lies around the launcher's main module; a function's modules may have the same names.
@@ -98,7 +96,7 @@ class Zygote:
         _check_readable(self._probe)
         sys.argv = [""]
         sys.modules["__main__"] = types.ModuleType("__main__")
-        _shuffle()
+        _forget()
         gc.enable()
         done()
         self._run(embryo.connection, embryo.started, options)
@@ -107,20 +105,22 @@ class Zygote:
 class Embryo:
     """What an instance holds before it is confined, as it could not get it afterwards."""
 
-    def __init__(self, request, scratch):
+    def __init__(self, request):
         directory = request["directory"]
         self.connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.connection.connect(os.path.join(directory, "socket"))
         self.started = os.open(os.path.join(directory, "started"), os.O_WRONLY | os.O_CLOEXEC)
-        os.mkdir(scratch, 0o700)
-        for name, target in request["python"]["links"].items():
-            link = os.path.join(scratch, name)
-            os.makedirs(os.path.dirname(link), 0o700, exist_ok=True)
-            os.symlink(target, link)
 
 
-def scratch_of(request):
-    return os.path.join(request["directory"], "scratch")
+def make_scratch(request):
+    """The instance's working directory, with a link to each of its files."""
+    scratch = os.path.join(request["directory"], "scratch")
+    os.mkdir(scratch, 0o700)
+    for name, target in request["python"]["links"].items():
+        link = os.path.join(scratch, name)
+        os.makedirs(os.path.dirname(link), 0o700, exist_ok=True)
+        os.symlink(target, link)
+    return scratch
 
 
 def close_all_but(kept):
@@ -138,11 +138,6 @@ def reset_signals():
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-
-
-def filter_program(network, ipv6):
-    """No execution at all, and no unix socket: the channel is connected already."""
-    return seccomp.program(os.getpid(), None, network, "none", ipv6, shared_memory=False)
 
 
 def _load_package(folder):
@@ -179,8 +174,11 @@ def _check_readable(path):
         raise OSError(error.errno, what) from None
 
 
-def _shuffle():
-    """`random` sees to itself after a fork; numpy's old global generator does not."""
+def _forget():
+    """What libraries keep of the zygote. `random` sees to itself; numpy's old generator does not."""
     numbers = sys.modules.get("numpy.random")
     if numbers is not None:
         numbers.seed()
+    files = sys.modules.get("tempfile")
+    if files is not None:
+        files.tempdir = None
