@@ -5,6 +5,7 @@ import type { Catalog } from "../catalog/catalog.ts";
 import type { Invoker } from "../functions/call.ts";
 import { JobQueue } from "../triggers/queue/job-queue.ts";
 import { prepareQueueSchema } from "../triggers/queue/queue-schema.ts";
+import { Scheduler } from "../triggers/schedule/scheduler.ts";
 import { TriggerDirectory } from "../triggers/trigger-directory.ts";
 import type { Config } from "./config.ts";
 import type { Database } from "./database.ts";
@@ -22,6 +23,7 @@ export class Triggers implements AsyncDisposable {
   readonly directory: TriggerDirectory;
   readonly #options: TriggersOptions;
   readonly #pool: pg.Pool;
+  #scheduler: Scheduler | undefined;
   #queue: JobQueue | undefined;
 
   private constructor(options: TriggersOptions, directory: TriggerDirectory, pool: pg.Pool) {
@@ -60,14 +62,18 @@ export class Triggers implements AsyncDisposable {
   ): JobQueue {
     const { log, config } = this.#options;
     const { directory } = this;
+    const pool = this.#pool;
+    this.#scheduler = new Scheduler({ pool, directory, log });
+    this.#scheduler.start();
     return this.#queue = new JobQueue({
-      ...{ pool: this.#pool, directory, nodeId, log, invoker, functions: catalog },
+      ...{ pool, directory, nodeId, log, invoker, functions: catalog },
       concurrency: config.queueConcurrency,
     });
   }
 
   /** The jobs under way are finished first. */
   async stopQueue(): Promise<void> {
+    await this.#scheduler?.[Symbol.asyncDispose]();
     await this.#queue?.[Symbol.asyncDispose]();
   }
 

@@ -4,12 +4,13 @@ import type { QualifiedName } from "../sql/ast.ts";
 import type {
   AlterTrigger,
   CreateTrigger,
+  FireTrigger,
   PlacedText,
   TriggerArgument,
   TriggerSource,
 } from "../sql/trigger-ast.ts";
 import { parsePath, routeOf } from "../triggers/http-path.ts";
-import { parseSchedule } from "../triggers/schedule.ts";
+import { parseSchedule } from "../triggers/schedule/schedule.ts";
 import type { TriggerKind } from "../triggers/trigger.ts";
 import { parseTriggerOptions, triggerOptions } from "../triggers/trigger-options.ts";
 import { characterPosition } from "./rewrite.ts";
@@ -18,7 +19,7 @@ import { characterPosition } from "./rewrite.ts";
 const objectName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 
 /** Those that this release carries out. */
-const supported: ReadonlySet<TriggerKind> = new Set<TriggerKind>(["database", "queue"]);
+const supported: ReadonlySet<TriggerKind> = new Set<TriggerKind>(["database", "queue", "schedule"]);
 
 export function createTriggerRequest(text: string, statement: CreateTrigger): unknown {
   const { source, name } = statement;
@@ -55,6 +56,19 @@ export function alterTriggerRequest(text: string, statement: AlterTrigger): unkn
     kinds: Object.fromEntries(given.map(({ field, kinds }) => [field, kinds])),
     names: Object.fromEntries(given.map(({ field, name }) => [field, name])),
   };
+}
+
+export function fireTriggerRequest(text: string, { name, input }: FireTrigger): unknown {
+  if (input === null) return namePlace(text, name);
+  try {
+    return { ...namePlace(text, name), input: JSON.parse(input.text) };
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new OrlaError("invalid_request", `the input is no JSON: ${reason}`, {
+      cause,
+      position: input.span.start,
+    });
+  }
 }
 
 export function namePlace(text: string, { schema, name, span }: QualifiedName) {

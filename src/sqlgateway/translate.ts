@@ -20,7 +20,12 @@ import {
   errorFields,
   type FunctionServices,
 } from "./translate-function.ts";
-import { alterTriggerRequest, createTriggerRequest, namePlace } from "./translate-trigger.ts";
+import {
+  alterTriggerRequest,
+  createTriggerRequest,
+  fireTriggerRequest,
+  namePlace,
+} from "./translate-trigger.ts";
 
 type Command =
   | "create_function"
@@ -139,8 +144,9 @@ async function translateStatement(
           ifExists: statement.ifExists,
         });
       case "fire_trigger":
+        return call("fire_trigger", fireTriggerRequest(text, statement));
       case "replay_execution":
-        throw new OrlaError("not_supported", "this is not supported yet");
+        throw new OrlaError("not_supported", "REPLAY is not supported yet");
     }
   } catch (thrown) {
     // The statement's meaning is wrong, not its form: what stands before it may run.

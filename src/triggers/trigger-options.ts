@@ -67,7 +67,7 @@ export const triggerOptions: readonly TriggerOption[] = [
   option(
     "BATCH_SIZE",
     "batchSize",
-    ["database", "queue"],
+    ["database"],
     {
       kind: "integer",
       min: 1,

@@ -211,6 +211,7 @@ BEGIN
     WHEN 'switch_trigger' THEN edge.ddl_switch_trigger(NEW.request, NEW.path, NEW.caller)
     WHEN 'drop_trigger' THEN edge.ddl_drop_trigger(NEW.request, NEW.path, NEW.caller)
     WHEN 'dropped_trigger' THEN edge.ddl_dropped_trigger()
+    WHEN 'fire_trigger' THEN edge.ddl_fire_trigger(NEW.request, NEW.path, NEW.caller)
     WHEN 'nothing' THEN NULL
   END;
   RETURN NEW;

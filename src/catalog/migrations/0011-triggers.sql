@@ -202,6 +202,7 @@ BEGIN
         updated_at = clock_timestamp()
       WHERE u.trigger_id = t.trigger_id RETURNING * INTO t;
   END IF;
+  UPDATE edge.trigger_state s SET next_run_at = NULL WHERE s.trigger_id = t.trigger_id;
   IF request ->> 'secret' IS NOT NULL THEN
     INSERT INTO edge.trigger_secrets VALUES (t.trigger_id, request ->> 'secret')
       ON CONFLICT (trigger_id) DO UPDATE SET secret = excluded.secret;
@@ -246,6 +247,7 @@ BEGIN
   END IF;
   UPDATE edge.triggers u SET options = u.options || (request -> 'options'), updated_at = clock_timestamp()
     WHERE u.trigger_id = t.trigger_id;
+  UPDATE edge.trigger_state s SET next_run_at = NULL WHERE s.trigger_id = t.trigger_id;
   IF request ->> 'secret' IS NOT NULL THEN
     INSERT INTO edge.trigger_secrets VALUES (t.trigger_id, request ->> 'secret')
       ON CONFLICT (trigger_id) DO UPDATE SET secret = excluded.secret;
@@ -261,6 +263,8 @@ DECLARE
   wanted boolean := (request ->> 'enabled')::boolean;
 BEGIN
   UPDATE edge.triggers u SET enabled = wanted, updated_at = clock_timestamp() WHERE u.trigger_id = t.trigger_id;
+  -- What a schedule missed meanwhile was meant to be missed.
+  UPDATE edge.trigger_state s SET next_run_at = NULL WHERE s.trigger_id = t.trigger_id;
   RETURN jsonb_build_object('triggerId', t.trigger_id::text, 'change', 'switched', 'after', 'nothing',
     'statements', CASE WHEN t.pg_trigger IS NULL THEN '[]' ELSE jsonb_build_array((
       SELECT format('ALTER TABLE %s %s TRIGGER %I', g.tgrelid::regclass,
@@ -298,6 +302,24 @@ LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
   SELECT NULL::jsonb
 $$;
 
+-- EXECUTE TRIGGER: one job, now, with the payload given or one that says so.
+CREATE FUNCTION edge.ddl_fire_trigger(request jsonb, path name[], caller name) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  t edge.triggers := edge.locate_existing_trigger(request, path, caller);
+  task text := CASE t.kind WHEN 'queue' THEN 'queue/' || (t.spec ->> 'queue') ELSE 'trigger/' || t.trigger_id END;
+BEGIN
+  IF t.kind IN ('database', 'http') THEN
+    RAISE EXCEPTION 'a % trigger cannot be fired by hand', t.kind USING ERRCODE = '0A000',
+      DATATYPE = edge.at(request ->> 'position'),
+      HINT = 'EXECUTE EDGE FUNCTION calls its function; EXECUTE EDGE FUNCTION … REPLAY repeats one of its events.';
+  END IF;
+  PERFORM edge_queue.add_job(task, json_build_object('message', coalesce(request -> 'input',
+      jsonb_build_object('trigger', t.name, 'firedBy', caller, 'firedAt', clock_timestamp()))),
+    max_attempts := 1000, flags := ARRAY[task]);
+  RETURN '{"statements": []}';
+END $$;
+
 -- The entry of the SQL gateway for what is about triggers: gives the command tag.
 CREATE FUNCTION edge.apply_trigger(command text, definition jsonb) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -314,6 +336,9 @@ BEGIN
       PERFORM edge.change('switch_trigger', definition);
       RETURN CASE WHEN pg_catalog.jsonb_extract_path_text(definition, 'enabled')::pg_catalog.bool
         THEN 'ENABLE TRIGGER' ELSE 'DISABLE TRIGGER' END;
+    WHEN 'fire_trigger' THEN
+      PERFORM edge.change('fire_trigger', definition);
+      RETURN 'EXECUTE TRIGGER';
     WHEN 'drop_trigger' THEN
       FOR one IN SELECT value FROM pg_catalog.jsonb_array_elements(
         pg_catalog.jsonb_extract_path(definition, 'names'))

@@ -1,6 +1,6 @@
 /** Cron expressions, read and computed by croner: five fields, six with seconds, `@daily` and its like. */
 import { Cron } from "croner";
-import { OrlaError } from "../base/errors.ts";
+import { OrlaError } from "../../base/errors.ts";
 
 /** Throws `invalid_option` for what is no schedule, or names no time zone. */
 export function parseSchedule(schedule: string, timezone: string): Cron {
