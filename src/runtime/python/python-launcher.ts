@@ -62,6 +62,7 @@ export class PythonLauncher implements Launcher {
       exited: withLastWords(process.exited, process, onLine),
       kill: process.kill,
       limitMemory: (memoryMb) => process.limitMemory(memoryMb * MB + BLANK_MEMORY_BYTES),
+      limitCpu: process.limitCpu,
     };
   }
 }
