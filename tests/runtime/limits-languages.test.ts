@@ -240,3 +240,30 @@ for (const runtime of runtimes) {
     ok(used > 50 && used < 600, `${used}`);
   });
 }
+
+test("javascript: too many sockets are limit_exceeded, and hurt nobody else", async () => {
+  await using rig = await startRig({ poolSize: 2 });
+  using server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const accepted: Deno.Conn[] = [];
+  const accepting = (async () => {
+    for await (const connection of server) accepted.push(connection);
+  })();
+  const { port } = server.addr;
+  const fn = version(
+    `const all = [];
+    export const main = async (port) => {
+      while (all.length < port) all.push(await Deno.connect({ hostname: "127.0.0.1", port }));
+    }`,
+    { allowNet: [`127.0.0.1:${port}`] },
+  );
+  strictEqual(await rig.payload(neighbour), 1);
+  await rejects(rig.payload(fn, port), {
+    code: "limit_exceeded",
+    message: /^Too many open files .* \(at most 256 files and sockets can be open\)$/,
+  });
+  strictEqual(await rig.payload(neighbour), 2);
+  await rig.runtime[Symbol.asyncDispose]();
+  server.close();
+  await accepting;
+  for (const connection of accepted) connection.close();
+});
