@@ -55,6 +55,40 @@ Deno.test("who may do what", async (t) => {
     assert.equal(await root.value("SELECT count(*)::int FROM edge.versions"), 2);
   });
 
+  await t.step(
+    "ALLOW_NET needs orla_network, and stays when somebody else changes the rest",
+    async () => {
+      const named = (allowNet: readonly string[], more = {}) =>
+        createRequest({ name: "networked", options: { allowNet }, ...more });
+      const denied = async (work: Promise<unknown>) => {
+        const { code, message, hint } = await refusal(work);
+        assert.deepEqual([code, message, hint], [
+          ...["42501", "permission denied to set ALLOW_NET"],
+          "GRANT orla_network TO ann lets this role set it.",
+        ]);
+      };
+      const alter = (options: object) =>
+        ann.query("SELECT edge.alter_function($1)", [
+          JSON.stringify({ name: "networked", options }),
+        ]);
+      await denied(ann.query(CREATE, [named(["10.0.0.1"])]));
+      await ann.query(CREATE, [named([])]);
+      await denied(alter({ allowNet: ["10.0.0.1"] }));
+      await root.query("GRANT orla_network TO ann");
+      await alter({ allowNet: ["10.0.0.1"] });
+      await root.query("REVOKE orla_network FROM ann");
+      await alter({ memoryMb: 64 });
+      await ann.query(CREATE, [named(["10.0.0.1"], { orReplace: true, code: "changed" })]);
+      await denied(alter({ allowNet: ["10.0.0.1", "10.0.0.2"] }));
+      await alter({ allowNet: [] });
+      // A version that had it comes back with the right alone.
+      await denied(
+        ann.query(`SELECT edge.rollback_function('{"name": "networked", "version": 2}')`),
+      );
+      await ann.query("DROP FUNCTION networked");
+    },
+  );
+
   await t.step("calling needs EXECUTE on the Postgres function", async () => {
     assert.equal((await refusal(mallory.query("SELECT secret('x')"))).code, "42501");
     assert.equal(await mallory.value("SELECT open('x')"), "x");

@@ -199,6 +199,7 @@ BEGIN
   IF unknown IS NOT NULL THEN
     RAISE EXCEPTION 'unknown option %', unknown USING ERRCODE = '22023';
   END IF;
+  PERFORM edge.check_network_right(f, definition, caller);
   IF definition ->> 'language' <> 'python' AND (definition #> '{options,files}' <> '[]'
     OR definition #> '{options,requirements}' <> '[]' OR definition #> '{options,pythonEnv}' <> 'null')
   THEN
