@@ -7,7 +7,7 @@
  */
 import type { ErrorCode } from "../../src/base/errors.ts";
 
-export const attackLanguages = ["javascript", "python", "wasm"] as const;
+export const attackLanguages = ["javascript", "wasm", "python"] as const;
 export type AttackLanguage = typeof attackLanguages[number];
 
 /** From the inside out. */
@@ -63,10 +63,15 @@ export interface AttackCode {
   readonly seen: Seen;
   /** The source is the whole function, not the body of `attempt`. */
   readonly whole?: boolean;
-  /** In SQL. */
+  /** In SQL; `%redirect%` stands for that port. */
   readonly options?: string;
+  /** Of a module, with arguments for it. */
+  readonly signature?: string;
+  readonly arguments?: readonly unknown[];
   /** It succeeds there, as docs/security.md says. */
   readonly openIn?: readonly Mode[];
+  /** Whether it succeeds there is up to the kernel's settings. */
+  readonly dependsIn?: readonly Mode[];
   /** The function has ruined itself: later calls of it may fail. */
   readonly ruinsItself?: boolean;
   /** Why it is not tried where nothing stops it. */
@@ -130,6 +135,8 @@ export interface Target {
   readonly newFile: string;
   /** Where nobody should get: a port, a unix socket, an abstract one, all listening. */
   readonly port: number;
+  /** An HTTP server that sends on to `port`. */
+  readonly redirectPort: number;
   readonly unixSocket: string;
   readonly abstractName: string;
   /** A name of this machine that is not `localhost`, and what it resolves to. */

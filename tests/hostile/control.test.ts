@@ -73,12 +73,12 @@ async function tryOne(
   const scratch = await Deno.makeTempDir({ prefix: "orla-control-" });
   const siblingFile = `${scratch}/secret`;
   await Deno.writeTextFile(siblingFile, "secret");
-  const { port, unixSocket, abstractName, hostname, hostAddress } = targets;
+  const { port, redirectPort, unixSocket, abstractName, hostname, hostAddress } = targets;
   try {
     return await runFree(language, attack, {
       ...{ node: node.pid, parent: parent.pid, sibling: sibling.pid },
       ...{ siblingFile, runtimeDir: scratch, secretFile: siblingFile, newFile: `${scratch}/new` },
-      ...{ port, unixSocket, abstractName, hostname, hostAddress },
+      ...{ port, redirectPort, unixSocket, abstractName, hostname, hostAddress },
     }, scratch);
   } finally {
     for (const process of [node, parent, sibling]) {

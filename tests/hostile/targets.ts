@@ -1,15 +1,15 @@
 /** Things worth attacking: listeners that nobody should reach, and files that nobody should make. */
-import type { Target } from "./attack.ts";
-
 export interface Targets extends AsyncDisposable {
   readonly port: number;
+  /** Sends whoever comes on to `port`. */
+  readonly redirectPort: number;
   readonly unixSocket: string;
   readonly abstractName: string;
   readonly hostname: string;
   readonly hostAddress: string;
   /** A path nobody has had before. */
   newFile(): string;
-  /** What was reached, or made, although nothing should have been. */
+  /** What was reached, or made, since this was last asked. */
   harm(): string[];
 }
 
@@ -23,6 +23,15 @@ export async function setUpTargets(): Promise<Targets> {
     Deno.serve({ hostname: "0.0.0.0", port: 0, onListen() {} }, (request) => {
       reached.push(`${request.method} ${request.url}`);
       return new Response("reached", { headers: { "x-reached": "yes" } });
+    }),
+  );
+  const redirect = stack.use(
+    Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => {
+      const { port } = server.addr;
+      return new Response(null, {
+        status: 302,
+        headers: { location: `http://127.0.0.1:${port}/` },
+      });
     }),
   );
   const unixSocket = `${directory}/socket`;
@@ -45,6 +54,7 @@ export async function setUpTargets(): Promise<Targets> {
   const hostname = Deno.hostname();
   return {
     port: server.addr.port,
+    redirectPort: redirect.addr.port,
     unixSocket,
     abstractName,
     hostname,
@@ -54,15 +64,14 @@ export async function setUpTargets(): Promise<Targets> {
       files.push(path);
       return path;
     },
-    harm: () => [...reached, ...files.filter(exists)],
+    harm() {
+      const made = files.filter(exists);
+      for (const path of made) Deno.removeSync(path);
+      return [...reached.splice(0), ...made];
+    },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
-
-export type Fixed = Pick<
-  Target,
-  "port" | "unixSocket" | "abstractName" | "hostname" | "hostAddress"
->;
 
 function exists(path: string): boolean {
   try {

@@ -120,8 +120,15 @@ export const fileAttacks: readonly Attack[] = [
   {
     name: "write to shared memory in /dev/shm",
     code: {
-      javascript: denied(`Deno.writeTextFileSync("/dev/shm/orla-attack", "x"); return true;`),
-      python: walled(`open("/dev/shm/orla-attack", "w").write("x")\nreturn True`),
+      javascript: denied(`const path = "/dev/shm/" + crypto.randomUUID();
+        Deno.writeTextFileSync(path, "x");
+        Deno.removeSync(path);
+        return true;`),
+      python: walled(`import os, uuid
+path = "/dev/shm/%s" % uuid.uuid4()
+open(path, "w").write("x")
+os.remove(path)
+return True`),
     },
   },
   {

@@ -2,7 +2,7 @@
 import type { ErrorCode } from "../../../src/base/errors.ts";
 import { type Attack, type AttackCode, fails, harmless } from "../attack.ts";
 
-const SMALL = "MEMORY 48MB TIMEOUT 10s";
+const SMALL = "MEMORY 48MB TIMEOUT 30s";
 const SHORT = "TIMEOUT 700ms";
 
 const exhausted = (source: string, more: Partial<AttackCode> = {}) =>

@@ -23,7 +23,7 @@ const urlopen = (url: string, more: Partial<AttackCode> = {}) =>
 url = ${url}
 with urllib.request.urlopen(url, timeout=2) as response:
     return response.headers.get("x-reached") == "yes"`,
-    { openIn: ["bare"], ...more },
+    more,
   );
 
 /** Spellings of one address; \`%\` stands for the port. */
@@ -94,10 +94,12 @@ function toPrivate([name, host]: readonly [string, string]): Attack {
     name: `reach ${name}`,
     code: {
       javascript: fetches(`"http://${host}/"`, { noControl }),
-      python: urlopen(`"http://${host}/"`, { noControl, openIn: [] }),
+      python: urlopen(`"http://${host}/"`, { noControl }),
     },
   };
 }
+
+const MAY_REACH_REDIRECT = { options: "ALLOW_NET ('127.0.0.1:%redirect%')" };
 
 const walls = (...more: readonly Wall[]): Walls => ["permissions", ...more];
 
@@ -129,6 +131,13 @@ export const networkAttacks: readonly Attack[] = [
     },
   },
   {
+    name: "be sent to loopback by a host it may reach",
+    code: {
+      javascript: fetches(`"http://127.0.0.1:" + target.redirectPort + "/"`, MAY_REACH_REDIRECT),
+      python: urlopen(`"http://127.0.0.1:%d/" % target["redirectPort"]`, MAY_REACH_REDIRECT),
+    },
+  },
+  {
     name: "reach the node's own HTTP port",
     code: {
       javascript: refused(
@@ -142,7 +151,6 @@ export const networkAttacks: readonly Attack[] = [
         `import urllib.request
 return urllib.request.urlopen(target["http"] + "/healthz").status == 200`,
         {
-          openIn: ["bare"],
           noControl: "no node is there",
         },
       ),
@@ -164,6 +172,32 @@ return urllib.request.urlopen(target["http"] + "/healthz").status == 200`,
         `import socket
 socket.create_connection(("127.0.0.1", target["port"]), 2).close()
 return True`,
+      ),
+    },
+  },
+  {
+    name: "connect without the interpreter's own sockets",
+    code: {
+      python: refused(
+        ["landlock", "seccomp"],
+        `import _socket
+raw = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+_socket.socket.connect(raw, ("127.0.0.1", target["port"]))
+raw.close()
+return True`,
+        { openIn: ["bare"] },
+      ),
+    },
+  },
+  {
+    name: "connect by calls of the C library",
+    code: {
+      python: refused(
+        ["landlock", "seccomp"],
+        `import ctypes, struct
+libc = ctypes.CDLL(None, use_errno=True)
+address = struct.pack("<H", 2) + struct.pack(">H", target["port"]) + bytes([127, 0, 0, 1]) + bytes(8)
+return libc.connect(libc.socket(2, 1, 0), address, 16) == 0`,
         { openIn: ["bare"] },
       ),
     },
@@ -255,7 +289,6 @@ return True`,
 proxy = urllib.request.ProxyHandler({"http": "http://127.0.0.1:%d" % target["port"]})
 with urllib.request.build_opener(proxy).open("http://example.com/", timeout=2) as response:
     return response.headers.get("x-reached") == "yes"`,
-        { openIn: ["bare"] },
       ),
     },
   },
@@ -280,7 +313,6 @@ for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
     os.environ[name] = "http://127.0.0.1:%d" % target["port"]
 with urllib.request.urlopen("http://example.invalid/", timeout=2) as response:
     return response.headers.get("x-reached") == "yes"`,
-        { openIn: ["bare"] },
       ),
     },
   },

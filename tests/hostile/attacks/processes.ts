@@ -1,11 +1,14 @@
 /** Starting programs and threads, reaching other processes, becoming somebody else. */
-import { answered, type Attack, fails, harmless, refused } from "../attack.ts";
+import { answered, type Attack, type AttackCode, fails, harmless, refused } from "../attack.ts";
 
 const denied = (source: string) => refused(["permissions", "seccomp"], source);
+const BARE = { openIn: ["bare"] } as const;
+const DEPENDS = { dependsIn: ["bare"] } as const;
+
 /** A kernel call that Python can make and JavaScript cannot. */
-const filtered = (source: string) =>
+const filtered = (source: string, open: Partial<AttackCode> = BARE) =>
   refused(["seccomp"], `import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\n${source}`, {
-    openIn: ["bare"],
+    ...open,
     noControl: "tests/sandbox shows it to work",
   });
 
@@ -232,25 +235,28 @@ return libc.unshare(0x10020000) == 0 or libc.mount(b"none", b"/tmp", b"tmpfs", 0
   {
     name: "load a program into the kernel (bpf)",
     behindDeno: ["loadProgram"],
-    code: { python: filtered(`return libc.syscall(321, 5, b"\\0" * 128, 72) >= 0`) },
+    code: { python: filtered(`return libc.syscall(321, 5, b"\\0" * 128, 72) >= 0`, DEPENDS) },
   },
   {
     name: "use io_uring",
     behindDeno: ["ioRing"],
     code: {
-      python: filtered(`buffer = ctypes.create_string_buffer(256)
-return libc.syscall(425, 4, buffer) >= 0`),
+      python: filtered(
+        `buffer = ctypes.create_string_buffer(256)
+return libc.syscall(425, 4, buffer) >= 0`,
+        DEPENDS,
+      ),
     },
   },
   {
     name: "handle page faults in user space (userfaultfd)",
     behindDeno: ["faultHandler"],
-    code: { python: filtered(`return libc.syscall(323, 1) >= 0`) },
+    code: { python: filtered(`return libc.syscall(323, 1) >= 0`, DEPENDS) },
   },
   {
     name: "read and keep keys in the kernel's keyrings",
     behindDeno: ["keyring"],
-    code: { python: filtered(`return libc.syscall(250, 0, -3, 1) >= 0`) },
+    code: { python: filtered(`return libc.syscall(250, 0, -3, 1) >= 0`, DEPENDS) },
   },
   {
     name: "run a program from memory alone (memfd)",
@@ -273,8 +279,11 @@ return True`,
     name: "count what the processor does (perf)",
     behindDeno: ["performanceCounter"],
     code: {
-      python: filtered(`buffer = ctypes.create_string_buffer(128)
-return libc.syscall(298, buffer, 0, -1, -1, 0) >= 0`),
+      python: filtered(
+        `buffer = ctypes.create_string_buffer(128)
+return libc.syscall(298, buffer, 0, -1, -1, 0) >= 0`,
+        DEPENDS,
+      ),
     },
   },
   {
