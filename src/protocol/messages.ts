@@ -26,6 +26,8 @@ export interface Assignment {
     | null;
   /** The declared result type, `null` for JSON. */
   readonly returns: string | null;
+  /** MEMORY, in bytes. */
+  readonly memoryBytes: number;
   /** Log bytes that may wait in the instance before lines are dropped. */
   readonly logBacklogBytes: number;
   /** Beyond this the supervisor takes no more of a response; a result must fit MAX_RESULT_BYTES too. */
@@ -42,6 +44,11 @@ export interface Assignment {
 
 interface CallHeadBase {
   readonly executionId: string;
+  /** The trigger behind the call and which event of it. */
+  readonly cause?: {
+    readonly triggerName: string;
+    readonly eventId: string | null;
+  } | undefined;
   /** Wall-clock milliseconds when the frame was made; see `startGate.ts` in the sandbox. */
   readonly sentAt: number;
 }
@@ -53,6 +60,15 @@ export interface HttpCallHead extends CallHeadBase {
   /** Names and values alternate. */
   readonly headers: readonly string[];
   readonly role: string | null;
+  /** What the path of an HTTP trigger took out of the URL. */
+  readonly params?: Readonly<Record<string, string>> | undefined;
+  /** From a verified token. */
+  readonly user?: {
+    readonly id: string | null;
+    readonly email: string | null;
+    readonly role: string | null;
+    readonly sessionId: string | null;
+  } | undefined;
 }
 
 export interface PayloadCallHead extends CallHeadBase {

@@ -38,6 +38,7 @@ export function assignmentFor(
     version: version.version,
     parameters,
     returns,
+    memoryBytes: options.memoryMb * MB,
     logBacklogBytes: Math.round(options.memoryMb * MB * LOG_SHARE),
     maxResponseBytes: options.maxResponseBytes,
     env: version.language === "python"

@@ -224,6 +224,49 @@ def main(n):
   assert.deepEqual(await Promise.all([1, 2, 3].map((n) => instance.payload(n))), [1, 2, 3]);
 });
 
+Deno.test("a function of little memory has few threads: their stacks are part of it", async () => {
+  await using instance = await PythonInstance.start({
+    memoryBytes: 8 << 20,
+    code: `
+import threading, time
+most = running = 0
+lock = threading.Lock()
+def main(n):
+    global most, running
+    with lock:
+        running += 1
+        most = max(most, running)
+    time.sleep(0.02)
+    with lock: running -= 1
+    return most
+`,
+  });
+  const numbers = Array.from({ length: 20 }, (_, n) => n);
+  const most = Math.max(...await Promise.all(numbers.map((n) => instance.payload(n))) as number[]);
+  assert(most > 1 && most <= 5, `${most}`);
+});
+
+Deno.test("deep recursion in C is an exception in every thread, not a crash", async () => {
+  await using instance = await PythonInstance.start({
+    code: `
+import copy, json, pickle, threading
+barrier = threading.Barrier(3)
+def main(n):
+    barrier.wait(10)
+    value = []
+    for _ in range(100_000): value = [value]
+    names = []
+    for attempt in (repr, json.dumps, copy.deepcopy, pickle.dumps):
+        try: attempt(value)
+        except RecursionError: names.append(attempt.__name__)
+    return names
+`,
+  });
+  const all = await Promise.all([1, 2, 3].map((n) => instance.payload(n)));
+  const names = ["repr", "dumps", "deepcopy", "dumps"];
+  assert.deepEqual(all, [names, names, names]);
+});
+
 Deno.test("an import can go wrong while calls wait", async () => {
   await using instance = await PythonInstance.blank({ code: "import time\ntime.sleep(0.1)\n1/0" });
   instance.assign();

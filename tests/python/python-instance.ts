@@ -50,6 +50,7 @@ export interface InstanceInput {
   readonly returns?: string | null;
   readonly env?: Record<string, string>;
   readonly egress?: { port: number; token: string };
+  readonly memoryBytes?: number;
   readonly logBacklogBytes?: number;
   readonly maxResponseBytes?: number;
   readonly interpreter?: string;
@@ -144,6 +145,7 @@ export class PythonInstance implements AsyncDisposable {
   }
 
   assign(): void {
+    const { memoryBytes = 1 << 27 } = this.#input;
     const { name = "probe", style, mode = "auto", parameters = null, returns = null } = this.#input;
     const { env = {}, egress = null, logBacklogBytes = 1 << 20, maxResponseBytes = 1 << 30 } =
       this.#input;
@@ -158,6 +160,7 @@ export class PythonInstance implements AsyncDisposable {
       version: 1,
       parameters,
       returns,
+      memoryBytes,
       logBacklogBytes,
       maxResponseBytes,
       env,

@@ -75,6 +75,7 @@ function assignment(style: Style, url: string): Assignment {
     version: 0,
     parameters: null,
     returns: null,
+    memoryBytes: 1 << 27,
     logBacklogBytes: 1 << 20,
     maxResponseBytes: 1 << 20,
     env: {},

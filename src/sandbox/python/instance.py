@@ -17,7 +17,7 @@ from .host import Host
 from .outbox import Outbox
 from .start_gate import StartGate
 from .uncaught import Uncaught
-from .workers import STACK_BYTES, Workers
+from .workers import STACK_BYTES, Workers, most_workers
 
 # As much as one wake-up can take off the socket: a full window of body chunks for a few calls.
 _READ_BYTES = 64 * 1024
@@ -75,6 +75,7 @@ class Instance:
         while self._assignment is None:
             self.receive(self._connection.recv(_READ_BYTES))
         threading.stack_size(STACK_BYTES)
+        self._workers.most = most_workers(self._assignment["memoryBytes"])
         # Not a `threading.Thread`: it is none of the function's threads, and costs less.
         _thread.start_new_thread(self._read, ())
         self._import(self._assignment)
@@ -163,6 +164,12 @@ class Instance:
 
     def load(self, assignment, path, source):
         """Without what changes the process beyond the function's own module."""
+        loop = None
+        if b"async" in source:
+            # Before its code runs: what that makes of asyncio belongs to this loop.
+            loop = asyncio.SelectorEventLoop()
+            loop.set_exception_handler(self._uncaught.on_loop)
+            asyncio.set_event_loop(loop)
         function = Function(assignment, path, source, self._host, self._outbox)
         sys.stdout.flush()
         sys.stderr.flush()
@@ -170,9 +177,7 @@ class Instance:
         with self._reading:
             self._function = function
             if function.is_async:
-                self.loop = asyncio.SelectorEventLoop()
-                asyncio.set_event_loop(self.loop)
-                self.loop.set_exception_handler(self._uncaught.on_loop)
+                self.loop = loop or asyncio.SelectorEventLoop()
             self._gate.open()
 
     # Calls

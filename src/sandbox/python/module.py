@@ -2,6 +2,7 @@
 import inspect
 import linecache
 import os
+import re
 import sys
 import types
 
@@ -22,13 +23,18 @@ def load(path, source, scope):
     module = types.ModuleType(name)
     module.__dict__.update(scope)
     module.__file__ = file_name
-    # Pickles and dataclasses look their classes' module up by name. Where a library has the same
-    # name, the library wins: the function's code may be about to import it.
-    if name not in sys.modules:
+    # Pickles and dataclasses look their classes' module up by name; a pickle from elsewhere has them in
+    # the main module. A library of the function's name wins where its code imports that.
+    sys.modules["__main__"] = module
+    if name not in sys.modules and not _imports(source, name):
         sys.modules[name] = module
     code = compile(source, file_name, "exec", dont_inherit=True)
     exec(code, module.__dict__)
     return module
+
+
+def _imports(source, name):
+    return re.search(rb"\b(?:import|from)\s+(?:[\w., ]*\b)?%s\b" % re.escape(name.encode()), source)
 
 
 def name_of(path):

@@ -50,7 +50,8 @@ _TURNS = 12
 _ALL = 1 << 20
 _ASSIGNMENT = {
     "style": None, "mode": "auto", "namespace": "default", "name": _NAME, "version": 0,
-    "parameters": None, "returns": None, "logBacklogBytes": _ALL, "maxResponseBytes": _ALL, "env": {},
+    "parameters": None, "returns": None, "memoryBytes": _ALL, "logBacklogBytes": _ALL,
+    "maxResponseBytes": _ALL, "env": {},
 }
 
 
@@ -99,12 +100,14 @@ def _output(logger):
 
 def _perform(source):
     ours, theirs = socket.socketpair()
+    main_module = sys.modules["__main__"]
     try:
         with ours, theirs, open(os.devnull, "wb") as started:
             instance = Instance(ours, started.fileno(), _Inline)
             with contextlib.redirect_stdout(_output(instance.logger)):
                 _converse(source, instance, ours, _Peer(theirs))
     finally:
+        sys.modules["__main__"] = main_module
         sys.modules.pop(_NAME, None)
         linecache.cache.pop(_NAME + ".py", None)
 
