@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { type OrlaProcess, startOrlaProcess } from "../orla.ts";
 import { eventually } from "../processes.ts";
+import { besideNeighbour as besideNeighbourOf, createNeighbour } from "./beside-neighbour.ts";
 import { callFunction, callJson } from "./http-calls.ts";
-import { failures, type Load, startLoad } from "./load.ts";
+import type { Load } from "./load.ts";
 import { metric } from "./metric.ts";
 import { openSession, type SqlSession } from "./sql-session.ts";
 
@@ -12,30 +13,14 @@ let session: SqlSession;
 Deno.test.beforeAll(async () => {
   orla = await startOrlaProcess();
   session = await openSession(orla.sqlUrl);
-  await session.rows(`CREATE EDGE FUNCTION neighbour LANGUAGE javascript TIMEOUT 5s AS $$
-    let calls = 0;
-    export const main = () => ++calls $$`);
+  await createNeighbour(session);
 });
 Deno.test.afterAll(async () => {
   await session.close();
   await orla[Symbol.asyncDispose]();
 });
 
-/** Runs while a neighbour is under load, which must not fail once, in one and the same instance. */
-async function besideNeighbour(work: (neighbour: Load) => Promise<void>): Promise<void> {
-  const first = Number(await callJson(orla, "neighbour"));
-  const neighbour = startLoad(orla, "neighbour", { workers: 2 });
-  try {
-    await work(neighbour);
-    await neighbour.more(20);
-  } finally {
-    await neighbour.stop();
-  }
-  assert.deepEqual(failures(neighbour.answers), []);
-  // It counts its calls: a restart would begin anew.
-  const last = Math.max(...neighbour.answers.map(({ body }) => Number(body)));
-  assert.equal(last, first + neighbour.answers.length);
-}
+const besideNeighbour = (work: (neighbour: Load) => Promise<void>) => besideNeighbourOf(orla, work);
 
 const bodyOf = async (response: Response) => [response.status, await response.json()];
 

@@ -119,6 +119,10 @@ async function sendStream(outbox: Outbox, call: RunningCall, head: string, reade
     if (result.done) return sendWhole(outbox, call, head, collected);
     if (!(result.value instanceof Bytes)) break;
     const size = (collected?.length ?? 0) + result.value.length;
+    if (size > call.maxResponseBytes) {
+      cancelReader(reader).catch(ignore);
+      throw new ResponseTooLarge();
+    }
     if (size > INLINE_BODY_BYTES) break;
     collected = collected === null ? result.value : concat(collected, result.value);
   }
