@@ -88,7 +88,7 @@ def main(_):
     return {"opened": len(opened), "environ": dict(os.environ), "argv": sys.argv,
       "path": [p for p in sys.path if "launcher" in p],
       "modules": [m for m in sys.modules if m in ("child", "gate", "kernel", "landlock", "zygote")],
-      "main": len(vars(sys.modules["__main__"])) < 10, "random": random.random(), "gc": gc.isenabled(),
+      "main": vars(sys.modules["__main__"]) is globals(), "random": random.random(), "gc": gc.isenabled(),
       "temporary": os.path.realpath(tempfile.gettempdir()) == os.getcwd()}
 `;
   const results = [];
