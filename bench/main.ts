@@ -18,8 +18,9 @@ import { python } from "./rows/python.ts";
 import { sql } from "./rows/sql.ts";
 import { startup } from "./rows/startup.ts";
 import { warm } from "./rows/warm.ts";
+import { wasm } from "./rows/wasm.ts";
 
-const rows: readonly Row[] = [cold, warm, memory, python, sql, gateway, startup, held];
+const rows: readonly Row[] = [cold, warm, memory, python, sql, gateway, startup, held, wasm];
 
 function usage(): string {
   const names = rows.map(({ name, question }) => `  ${name.padEnd(9)} ${question}`).join("\n");

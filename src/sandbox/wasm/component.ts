@@ -22,41 +22,110 @@ export interface ComponentOptions {
 
 export type Exports = Readonly<Record<string, unknown>>;
 
+export interface ComponentInstance {
+  readonly exports: Exports;
+  /** Bytes that its memories have grown by since it is there. */
+  grownBytes(): number;
+}
+
+export type MakeInstance = () => Promise<ComponentInstance>;
+
 /** Makes instances; the core modules are compiled once. All are read now: later nothing can be. */
 export function componentMaker(
   { instantiate, read }: ComponentOptions,
-): (imports: Readonly<Record<string, unknown>>) => Promise<Exports> {
+): (imports: Readonly<Record<string, unknown>>) => Promise<ComponentInstance> {
   const modules: Record<string, WebAssembly.Module> = {};
   const compile = (name: string) => modules[name] ??= new WebAssembly.Module(read(name));
-  const start = (module: WebAssembly.Module, imports: WebAssembly.Imports) =>
-    new WebAssembly.Instance(module, imports);
-  return async (imports) => await instantiate(compile, imports, start) as Exports;
+  return async (imports) => {
+    const memories: { readonly memory: WebAssembly.Memory; readonly startBytes: number }[] = [];
+    const start = (module: WebAssembly.Module, coreImports: WebAssembly.Imports) => {
+      const instance = new WebAssembly.Instance(module, coreImports);
+      for (const memory of Object.values(instance.exports)) {
+        if (!(memory instanceof WebAssembly.Memory)) continue;
+        memories.push({ memory, startBytes: memory.buffer.byteLength });
+      }
+      return instance;
+    };
+    const exports = await instantiate(compile, imports, start) as Exports;
+    return {
+      exports,
+      grownBytes: () => {
+        const grown = memories.map(({ memory, startBytes }) =>
+          memory.buffer.byteLength - startBytes
+        );
+        return grown.reduce((sum, bytes) => sum + bytes, 0);
+      },
+    };
+  };
+}
+
+/** As much as an instance may grow and be used again: what it holds by then may be mostly garbage. */
+const REUSE_BYTES = 16 << 20;
+
+/** A component's JavaScript and stack take some 4 MB beside its own memory. */
+const MAX_INSTANCES = 8;
+
+/** Lets so many calls have an instance at a time; the others wait, first come first. */
+export class InstanceTurns {
+  readonly #waiting: (() => void)[] = [];
+  #busy = 0;
+
+  async take<T>(run: () => Promise<T>): Promise<T> {
+    if (this.#busy === MAX_INSTANCES) await new Promise<void>((go) => this.#waiting.push(go));
+    else this.#busy++;
+    try {
+      return await run();
+    } finally {
+      const next = this.#waiting.shift();
+      // A call that goes leaves its place to one that waits.
+      if (next === undefined) this.#busy--;
+      else next();
+    }
+  }
+}
+
+/**
+ * Instances that wait for calls. A component runs one at a time, even where that waits: a call that
+ * comes meanwhile gets another instance. One that failed is not used again.
+ */
+export class ComponentPool {
+  readonly #make: MakeInstance;
+  readonly #idle: ComponentInstance[];
+  readonly #turns = new InstanceTurns();
+
+  constructor(make: MakeInstance, first: ComponentInstance) {
+    this.#make = make;
+    this.#idle = [first];
+  }
+
+  use<T>(run: (exports: Exports) => Promise<T> | T): Promise<T> {
+    return this.#turns.take(async () => {
+      const instance = this.#idle.pop() ?? await this.#make();
+      let result: T;
+      try {
+        result = await run(instance.exports);
+      } catch (thrown) {
+        throw asError(thrown);
+      }
+      if (instance.grownBytes() < REUSE_BYTES) this.#idle.push(instance);
+      return result;
+    });
+  }
 }
 
 type FunctionEntry = Extract<WasmComponentEntry, { kind: "function" }>;
 
-/**
- * A component runs one call at a time, even where that waits: a call that comes meanwhile gets another
- * instance. One that failed is not used again.
- */
 export function functionHandler(
   entry: FunctionEntry,
-  make: () => Promise<Exports>,
-  first: Exports,
+  pool: ComponentPool,
 ): (...values: unknown[]) => Promise<unknown> {
-  const idle: Exports[] = [first];
-  return async (...values) => {
+  return (...values) => {
     const args = entry.parameters.map((type, index) => toComponent(values[index], type, index));
-    const instance = idle.pop() ?? await make();
-    const owner = entry.interface === null ? instance : instance[entry.interface] as Exports;
-    const call = owner[entry.name] as (...args: unknown[]) => unknown;
-    try {
-      const result = fromComponent(await call(...args));
-      idle.push(instance);
-      return result;
-    } catch (thrown) {
-      throw asError(thrown);
-    }
+    return pool.use(async (exports) => {
+      const owner = entry.interface === null ? exports : exports[entry.interface] as Exports;
+      const call = owner[entry.name] as (...args: unknown[]) => unknown;
+      return fromComponent(await call(...args));
+    });
   };
 }
 

@@ -24,10 +24,12 @@ import {
 import type { WasmCommandPlan, WasmComponentPlan } from "../../protocol/wasm-plan.ts";
 import {
   asError,
+  type ComponentInstance,
   componentMaker,
   type ComponentOptions,
-  type Exports,
+  ComponentPool,
   functionHandler,
+  InstanceTurns,
 } from "./component.ts";
 import { inputOf, joined, LastWords, resultOf } from "./command.ts";
 import { OutputLines } from "./output-lines.ts";
@@ -97,7 +99,7 @@ function importsWith({ program, stdin, stdout, stderr }: Streams): Record<string
   };
 }
 
-type Make = (streams: Streams) => Promise<Exports>;
+type Make = (streams: Streams) => Promise<ComponentInstance>;
 
 export async function load({ entry }: WasmComponentPlan, options: ComponentOptions) {
   const makeWith = componentMaker(options);
@@ -111,30 +113,26 @@ export async function load({ entry }: WasmComponentPlan, options: ComponentOptio
     stderr: (bytes) => errors.write(bytes),
   };
   // Every module is compiled while its file can still be read.
-  const first = await make(logged);
+  const pool = new ComponentPool(() => make(logged), await make(logged));
   switch (entry.kind) {
     case "function":
-      return functionHandler(entry, () => make(logged), first);
+      return functionHandler(entry, pool);
     case "http":
-      return (request: Request) => handleHttp(request, () => make(logged));
-    case "command":
-      return (...values: unknown[]) => run(entry.command, values, make, options);
+      return (request: Request) =>
+        pool.use(({ incomingHandler }) => {
+          const { handle } = incomingHandler as { readonly handle: HttpHandle };
+          return handleIncomingRequest(request, handle);
+        });
+    case "command": {
+      const turns = new InstanceTurns();
+      return (...values: unknown[]) => turns.take(() => run(entry.command, values, make, options));
+    }
   }
 }
 
 type HttpHandle = Parameters<typeof handleIncomingRequest>[1];
 
-/** As wasi:http has it, each request gets a fresh instance. */
-async function handleHttp(request: Request, make: () => Promise<Exports>): Promise<Response> {
-  const exports = await make();
-  const { handle } = exports["incomingHandler"] as { readonly handle: HttpHandle };
-  try {
-    return await handleIncomingRequest(request, handle);
-  } catch (thrown) {
-    throw asError(thrown);
-  }
-}
-
+/** A program runs once. */
 async function run(
   plan: WasmCommandPlan,
   values: unknown[],
@@ -143,7 +141,7 @@ async function run(
 ): Promise<unknown> {
   const output: Uint8Array[] = [];
   const lastWords = new LastWords((line) => log.error(line));
-  const exports = await make({
+  const { exports } = await make({
     program: plan.program,
     stdin: new TextEncoder().encode(toJson(inputOf(plan, values))),
     stdout: (bytes) => output.push(bytes.slice()),
