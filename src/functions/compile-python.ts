@@ -149,7 +149,7 @@ function readError({ why, message }: ReaderFailure, source: Source, environment:
       return new OrlaError(
         "unavailable",
         `Python does not start in environment ${environment}: ${message}`,
-        { hint: "ORLA_PYTHON and ORLA_PYTHON_ENVS must name Python 3.8 or newer." },
+        { hint: "ORLA_PYTHON and ORLA_PYTHON_ENVS must name Python 3.9 or newer." },
       );
   }
 }

@@ -24,7 +24,7 @@ export function findPythonEnvironment(
   if (wanted === null) {
     throw new OrlaError("not_supported", "this node has no Python", {
       hint:
-        "Install python3, 3.8 or newer, or start the node with ORLA_PYTHON set to an interpreter.",
+        "Install python3, 3.9 or newer, or start the node with ORLA_PYTHON set to an interpreter.",
     });
   }
   const names = environments.map((environment) => environment.name);

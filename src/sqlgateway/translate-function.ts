@@ -46,7 +46,7 @@ export async function createDefinition(
       returns: returns?.type ?? null,
     });
   } catch (thrown) {
-    throw placedInText(thrown, code);
+    throw placedAtDemand(thrown, statement) ?? placedInText(thrown, code);
   }
   return {
     ...namePlace(text, name),
@@ -200,6 +200,26 @@ function sourceWithoutCode({ options, name }: AlterFunction): OrlaError {
   return new OrlaError("invalid_option", "SOURCE cannot be taken away from the code it gave", {
     position: option?.valueSpan.start ?? name.span.start,
     hint: "SET CODE = $$…$$ gives the function other code, and no SOURCE.",
+  });
+}
+
+/** Options that ask something of the node. */
+const DEMANDS = ["PYTHON_ENV", "REQUIREMENTS", "FILES"];
+
+/** What the node does not have is no fault of the code: the error points at the option that asks for it. */
+function placedAtDemand(thrown: unknown, { options, name }: CreateFunction): OrlaError | undefined {
+  const error = toOrlaError(thrown);
+  const isDemand = error.code === "invalid_option" || error.code === "not_supported";
+  if (!isDemand || error.position !== undefined) return undefined;
+  const asking = options.filter((option) => DEMANDS.includes(option.name));
+  const [only] = asking;
+  const span = asking.length === 1 && only !== undefined ? only.valueSpan : name.span;
+  const { cause, hint, detail } = error;
+  return new OrlaError(error.code, error.message, {
+    cause,
+    position: span.start,
+    ...(hint === undefined ? {} : { hint }),
+    ...(detail === undefined ? {} : { detail }),
   });
 }
 

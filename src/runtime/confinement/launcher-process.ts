@@ -169,9 +169,12 @@ export class LauncherProcess implements AsyncDisposable {
         failures.push(`${python}: ${error instanceof Error ? error.message : error}`);
       }
     }
-    throw new OrlaError("unavailable", `the launcher does not start (${failures.join("; ")})`, {
-      hint: "Install python3, 3.8 or newer, with its standard library.",
-    });
+    const why = failures.join("; ");
+    throw zygote === undefined
+      ? new OrlaError("unavailable", `the launcher does not start (${why})`, {
+        hint: "Install python3, 3.8 or newer, with its standard library.",
+      })
+      : new OrlaError("unavailable", `Python does not start (${why})`);
   }
 
   #on(event: Exclude<LauncherEvent, { event: "ready" }>): void {

@@ -11,7 +11,7 @@ Requests come as lines of JSON on standard input and are answered in order, a li
         → {"missing": ["numpy>=2 (1.26.4 is installed)"]}
 
 Whoever asks kills it when an answer takes too long. The end of standard input is its own.
-Run with `python3 -I -B`, Python 3.8 or newer.
+Run with `python3 -I -B`, Python 3.9 or newer.
 """
 import json
 import os
@@ -75,6 +75,8 @@ def _answer(request):
 
 
 def main():
+    if sys.version_info < zygote.OLDEST:
+        sys.exit("it is Python %d.%d" % sys.version_info[:2])
     _confine()
     print(json.dumps("ready"), flush=True)
     for line in sys.stdin:

@@ -40,6 +40,9 @@ _SYSTEM_FILES = (
 _NULL = "/dev/null"
 
 
+OLDEST = (3, 9)
+
+
 class Unsafe(Exception):
     """This environment cannot be forked from."""
 
@@ -47,6 +50,8 @@ class Unsafe(Exception):
 class Zygote:
     def __init__(self, folder, preload):
         """`preload` lists modules; one that ends in `?` need not be there."""
+        if sys.version_info < OLDEST:
+            raise Unsafe("it is Python %d.%d, and functions need %d.%d" % (sys.version_info[:2] + OLDEST))
         # This file's folder, from which nothing more is to be imported.
         own = sys.path.pop(0)
         for name in _OWN_MODULES:
