@@ -18,7 +18,7 @@ _VERSION = re.compile(
     re.IGNORECASE,
 )
 _STAGES = {"a": 0, "alpha": 0, "b": 1, "beta": 1, "c": 2, "rc": 2, "pre": 2, "preview": 2}
-_FINAL = 3
+_FINAL_PLACE = (3, 0)
 
 
 def missing(wanted):
@@ -55,6 +55,11 @@ def _holds(installed, clause):
     if operator == "~=":
         prefix = numbers[:-1]
         return have >= want and _padded(have[0], len(prefix))[:len(prefix)] == prefix
+    same_release = have[0] == want[0]
+    if operator == "<" and same_release and want[1] == _FINAL_PLACE:
+        return False  # Not even its pre-releases.
+    if operator == ">" and same_release and have[2] > want[2]:
+        return False  # Nor its post-releases.
     return {
         "==": have == want, "!=": have != want, "<": have < want, "<=": have <= want, ">": have > want,
         ">=": have >= want,
@@ -74,7 +79,7 @@ def _key(version):
     numbers = [int(part) for part in release.split(".")]
     while len(numbers) > 1 and numbers[-1] == 0:
         numbers.pop()
-    place = (_STAGES[stage.lower()], int(stage_number or 0)) if stage else (_FINAL, 0)
+    place = (_STAGES[stage.lower()], int(stage_number or 0)) if stage else _FINAL_PLACE
     if dev and not stage and not post:
         place = (-1, 0)
     after = (1, int(post_number or 0)) if post else (0, 0)
