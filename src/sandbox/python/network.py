@@ -174,21 +174,31 @@ def _traceparent():
 
 
 # Where nothing leads out, sockets are left to themselves and to the kernel.
-_tunnels = None
+_egress = None
+_made = None
 
 
 def open_way_out(egress):
     """`egress` is `{port, token}`, or `None` where nothing leads out."""
-    global _tunnels
+    global _egress
     if egress is not None:
-        _tunnels = Tunnels(egress["port"], egress["token"])
+        _egress = egress
         socket.has_ipv6 = False
 
 
+def _tunnels():
+    """Made when they are first wanted: most functions connect nowhere."""
+    global _made
+    if _made is None and _egress is not None:
+        _made = Tunnels(_egress["port"], _egress["token"])
+    return _made
+
+
 def _connect_out(self, address):
-    if _tunnels is None:
+    tunnels = _tunnels()
+    if tunnels is None:
         return _connect(self, address)
-    _tunnels.connect(self, address)
+    tunnels.connect(self, address)
 
 
 def _connect_ex(self, address):
@@ -202,13 +212,15 @@ def _connect_ex(self, address):
 
 
 async def _sock_connect_out(self, sock, address):
-    if _tunnels is None or not _tunnels.leads(sock, address):
+    tunnels = _tunnels()
+    if tunnels is None or not tunnels.leads(sock, address):
         return await _sock_connect(self, sock, address)
-    await _tunnels.connect_async(self, sock, address)
+    await tunnels.connect_async(self, sock, address)
 
 
 def _look_up(host, port, family=0, type=0, proto=0, flags=0):
-    look_up = _getaddrinfo if _tunnels is None else _tunnels.getaddrinfo
+    tunnels = _tunnels()
+    look_up = _getaddrinfo if tunnels is None else tunnels.getaddrinfo
     return look_up(host, port, family, type, proto, flags)
 
 
@@ -231,7 +243,7 @@ def _trace_requests():
     end_headers = http.client.HTTPConnection.endheaders
 
     def endheaders(self, message_body=None, *, encode_chunked=False):
-        if _tunnels is not None and not any(line.lower().startswith(b"traceparent:") for line in self._buffer):
+        if _egress is not None and not any(line.lower().startswith(b"traceparent:") for line in self._buffer):
             self.putheader("traceparent", _traceparent())
         end_headers(self, message_body, encode_chunked=encode_chunked)
 

@@ -31,7 +31,7 @@ class Sdk:
         self.kv = KeyValue(host)
         self.secrets = Secrets()
         # As the function's author set them; what it changes in os.environ is its own affair.
-        self.env = dict(assignment.get("env") or {})
+        self.env = dict(assignment["env"])
         self.project_id = self.projectId = assignment["namespace"]
         self.function_name = assignment["name"]
         self.function_version = assignment["version"]
