@@ -11,6 +11,16 @@ import {
 } from "../src/functions/option-table.ts";
 import { describeType, formatDuration, formatSize } from "../src/functions/option-value.ts";
 import { defaultLimits } from "../src/gateway/limits.ts";
+import { MAX_PAYLOAD_BYTES, MAX_RESULT_BYTES } from "../src/protocol/frame.ts";
+import { MAX_OPEN_HOST_CALLS } from "../src/protocol/host-message.ts";
+import { MAX_OPEN_FILES } from "../src/runtime/limits.ts";
+import {
+  LOG_BURST_BYTES,
+  LOG_BURST_LINES,
+  LOG_BYTES_PER_SECOND,
+  LOG_LINES_PER_SECOND,
+} from "../src/runtime/log-meter.ts";
+import { SCRATCH_BYTES } from "../src/runtime/python/scratch.ts";
 import { documents, root } from "./docs/documents.ts";
 import { anchorsOf, linksOf, prose, tableBelow, withoutBackticks } from "./docs/markdown.ts";
 import { type OrlaProcess, startOrlaProcess } from "./orla.ts";
@@ -87,6 +97,36 @@ Deno.test("api.md: the limits of the gateway", () => {
     "requests under way on one node, open WebSockets included": maxInFlight.toLocaleString("en"),
   };
   for (const [what, limit] of Object.entries(expected)) assert.equal(documented[what], limit, what);
+});
+
+Deno.test("guide.md: the limits, their defaults and options", () => {
+  const documented = tableBelow(read("docs/guide.md"), "Limits");
+  const defaults = Object.fromEntries(documented.map(([what, limit]) => [what, limit]));
+  const perSecond = `${LOG_LINES_PER_SECOND.toLocaleString("en")} or ` +
+    `${formatSize(LOG_BYTES_PER_SECOND)} a second`;
+  const burst = `${LOG_BURST_LINES.toLocaleString("en")} or ${formatSize(LOG_BURST_BYTES)} at once`;
+  const expected = {
+    "memory of an instance": `${defaultOptions.memoryMb}MB`,
+    "time of a call": formatDuration(defaultOptions.timeoutMs),
+    "processor time of a call": defaultOptions.cpuTimeMs ?? "none",
+    "share of a processor an instance may use": defaultOptions.cpuLimitPercent ?? "none",
+    "response to a call over HTTP": formatSize(defaultOptions.maxResponseBytes),
+    "result of a call in SQL or with a payload": formatSize(MAX_RESULT_BYTES),
+    "log lines of a call": formatSize(defaultOptions.maxLogBytes),
+    "log lines of an instance": `${perSecond}, ${burst}`,
+    "calls an instance runs at the same time": String(defaultOptions.concurrency),
+    "open files and sockets": String(MAX_OPEN_FILES),
+    "files, Python only": formatSize(SCRATCH_BYTES),
+    "requests to the platform open at once": MAX_OPEN_HOST_CALLS.toLocaleString("en"),
+    "one message between instance and node": formatSize(MAX_PAYLOAD_BYTES),
+  };
+  for (const [what, limit] of Object.entries(expected)) assert.equal(defaults[what], limit, what);
+  const options = optionTable.filter(({ supported }) => supported).map(({ name }) => `\`${name}\``);
+  const codes = Object.keys(errorMeanings).concat("log_limit_exceeded");
+  for (const [what = "", , option = "", , beyond = ""] of documented) {
+    if (option !== "") assert.ok(options.includes(option), what);
+    for (const [, code = ""] of beyond.matchAll(/`(\w+)`/g)) assert.ok(codes.includes(code), code);
+  }
 });
 
 Deno.test("cli.md: every command with its description", () => {
