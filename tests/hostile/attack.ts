@@ -10,19 +10,37 @@ import type { ErrorCode } from "../../src/base/errors.ts";
 export const attackLanguages = ["javascript", "wasm", "python"] as const;
 export type AttackLanguage = typeof attackLanguages[number];
 
-/** From the inside out. */
+/** From the inside out, as docs/security.md calls and explains them. */
 export const walls = {
-  compiler: "refused when the function is created",
-  permissions: "Deno's permissions",
-  bootstrap: "the bootstrap, hardened before any function is loaded",
-  landlock: "Landlock",
-  seccomp: "the filter of system calls",
-  user: "a user of its own",
-  limits: "limits on the process",
-  supervisor: "the supervisor, which believes no instance and ends it",
-  egress: "the rules of outgoing traffic",
-  gateway: "the HTTP gateway",
-  database: "Postgres's roles and policies",
+  compiler: { short: "compiler", meaning: "It is refused when the function is created." },
+  permissions: {
+    short: "Deno",
+    meaning: "Deno's permissions: no files, no programs, no connection but to the egress proxy.",
+  },
+  bootstrap: {
+    short: "bootstrap",
+    meaning: "Our code in the instance, hardened before any function is loaded.",
+  },
+  landlock: { short: "Landlock", meaning: "The kernel: files, TCP ports, signals." },
+  seccomp: { short: "seccomp", meaning: "The kernel: system calls and kinds of sockets." },
+  user: {
+    short: "own user",
+    meaning: "The kernel: every instance has a user id that nobody else has (level 2).",
+  },
+  limits: {
+    short: "limits",
+    meaning: "The kernel: memory, open files, processes and file sizes of the process.",
+  },
+  supervisor: {
+    short: "supervisor",
+    meaning: "The node believes no instance, counts what it sends, and ends it.",
+  },
+  egress: {
+    short: "egress",
+    meaning: "The egress proxy, which judges the address it is about to connect to.",
+  },
+  gateway: { short: "gateway", meaning: "The HTTP gateway, which writes every response itself." },
+  database: { short: "Postgres", meaning: "Roles, privileges and policies of the database." },
 } as const;
 export type Wall = keyof typeof walls;
 
@@ -52,9 +70,15 @@ export interface Scene {
 }
 
 /** Where an attack is tried. */
-export const modes = ["root", "user", "bare"] as const;
-/** All walls; without users of their own; without any wall of the kernel. */
-export type Mode = typeof modes[number];
+export type Mode =
+  /** All walls. */
+  | "root"
+  /** Without users of their own. */
+  | "user"
+  /** Without any wall of the kernel's. */
+  | "bare"
+  /** With one of the kernel's, see `each-wall.test.ts`. */
+  | "alone";
 
 export interface AttackCode {
   readonly source: string;

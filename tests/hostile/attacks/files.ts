@@ -1,9 +1,11 @@
 /** Reading and writing what is not the function's own. */
-import { type Attack, type AttackCode, fails, refused } from "../attack.ts";
+import { type Attack, fails, refused } from "../attack.ts";
 
 const denied = (source: string) => refused(["permissions", "landlock"], source);
-const walled = (source: string, more: Partial<AttackCode> = {}) =>
-  refused(["landlock", "user"], source, { openIn: ["bare"], ...more });
+const BARE = { openIn: ["bare"] } as const;
+const walled = (source: string) => refused(["landlock"], source, BARE);
+/** What belongs to somebody else. */
+const foreign = (source: string) => refused(["landlock", "user"], source, BARE);
 
 export const fileAttacks: readonly Attack[] = [
   {
@@ -67,7 +69,7 @@ export const fileAttacks: readonly Attack[] = [
     name: "read the secrets in the data directory",
     code: {
       javascript: denied(`return Deno.readTextFileSync(target.secretFile).length > 0;`),
-      python: walled(`return len(open(target["secretFile"]).read()) > 0`),
+      python: foreign(`return len(open(target["secretFile"]).read()) > 0`),
     },
   },
   {
@@ -75,14 +77,14 @@ export const fileAttacks: readonly Attack[] = [
     behindDeno: ["readSiblingFile", "listSiblings"],
     code: {
       javascript: denied(`return Deno.readFileSync(target.siblingFile).length > 0;`),
-      python: walled(`return len(open(target["siblingFile"], "rb").read()) > 0`),
+      python: foreign(`return len(open(target["siblingFile"], "rb").read()) > 0`),
     },
   },
   {
     name: "list the directories of all instances",
     code: {
       javascript: denied(`return [...Deno.readDirSync(target.runtimeDir)].length > 0;`),
-      python: walled(`import os\nreturn len(os.listdir(target["runtimeDir"])) > 0`),
+      python: foreign(`import os\nreturn len(os.listdir(target["runtimeDir"])) > 0`),
     },
   },
   {
@@ -91,7 +93,7 @@ export const fileAttacks: readonly Attack[] = [
     code: {
       javascript: denied(`return Deno.readFileSync("/proc/" + target.node + "/environ").length > 0
         || Deno.openSync("/proc/" + target.node + "/mem") !== null;`),
-      python: walled(`return len(open("/proc/%d/environ" % target["node"], "rb").read()) > 0`),
+      python: foreign(`return len(open("/proc/%d/environ" % target["node"], "rb").read()) > 0`),
     },
   },
   {
@@ -164,7 +166,7 @@ return len(open("link-to-passwd").read()) > 0`),
     code: {
       javascript: denied(`Deno.linkSync("/etc/passwd", target.newFile);
         return Deno.readTextFileSync(target.newFile).length > 0;`),
-      python: walled(`import os
+      python: foreign(`import os
 os.link(target["secretFile"], "hard-link")
 return len(open("hard-link").read()) > 0`),
     },
@@ -177,7 +179,7 @@ return len(open("hard-link").read()) > 0`),
         Deno.chmodSync(target.newFile, 0o777);
         return true;`),
       python: refused(
-        ["landlock", "seccomp"],
+        ["seccomp", "user"],
         `import os\nos.chmod(target["siblingFile"], 0o777)\nreturn True`,
         { openIn: ["bare"] },
       ),
