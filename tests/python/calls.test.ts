@@ -283,3 +283,62 @@ Deno.test("bytes that are no frames end the instance", async () => {
   assert.equal(await instance.exited, 1);
   assert.match(await instance.stderr, /^ProtocolLimit: /);
 });
+
+const leaving: [style: string, leave: string][] = [
+  ["def", "sdk.wait_until(later)"],
+  ["async def", "sdk.waitUntil(later_async())"],
+];
+
+for (const [style, leave] of leaving) {
+  Deno.test(`work may go on after the response: ${style}`, async () => {
+    await using instance = await PythonInstance.start({
+      code: `
+import asyncio, threading
+answered = threading.Event()
+done = []
+def later():
+    answered.wait(10)
+    print("later")
+    done.append(1)
+async def later_async():
+    while not answered.is_set(): await asyncio.sleep(0.005)
+    print("later")
+    done.append(1)
+${style} main(what):
+    if what == "leave":
+        ${leave}
+        return "left"
+    if what == "answered": answered.set()
+    return done
+`,
+    });
+    const id = instance.nextId();
+    const reply = await instance.begin(id, payload, bytes('"leave"'), true);
+    assert.equal(reply.body, '"left"');
+    const frame = instance.frames.find(({ type, callId }) =>
+      type === FrameType.reply && callId === id
+    );
+    assert.equal(frame?.flags, Flag.end | Flag.background);
+    assert.deepEqual(await instance.payload("ask"), []);
+    await instance.payload("answered");
+    await instance.frame(FrameType.done, id);
+    assert.equal((await instance.logged("later")).callId, id);
+    assert.deepEqual(await instance.payload("ask"), [1]);
+  });
+}
+
+Deno.test("work after the response that fails is logged with its call", async () => {
+  const cases = [
+    "def main():\n    sdk.wait_until(lambda: 1 / 0)",
+    "async def fail(): 1 / 0\nasync def main():\n    sdk.wait_until(fail())",
+    "async def fail(): 1 / 0\ndef main():\n    sdk.wait_until(fail())",
+  ];
+  for (const code of cases) {
+    await using instance = await PythonInstance.start({ code });
+    await instance.payload(null);
+    await instance.frame(FrameType.done, 1);
+    const line = await instance.logged("wait_until failed: Traceback");
+    assert.deepEqual([line.callId, line.level], [1, "error"]);
+    assert.match(line.text, /ZeroDivisionError/);
+  }
+});

@@ -23,7 +23,7 @@ class CallCancelled(Exception):
 class Call:
     __slots__ = (
         "id", "execution_id", "sent_at", "head", "begun", "running", "cancelled", "failed", "sender",
-        "task", "body", "partial_lines", "waiting", "_outbox", "_chunks", "_open_work", "_must_report",
+        "task", "body", "partial_lines", "waiting", "later", "_outbox", "_chunks", "_open_work", "_must_report",
         "_lock", "_over",
     )
 
@@ -44,6 +44,8 @@ class Call:
         self.partial_lines = None
         # Callbacks for those who wait in this call and must hear of its cancellation.
         self.waiting = None
+        # What a plain function has left for the time after its response.
+        self.later = []
         self._outbox = outbox
         self._over = over
         self._chunks = None

@@ -13,9 +13,10 @@ _SQL_JSON = (None, "json", "jsonb")
 
 
 class Function:
-    def __init__(self, assignment, path, source, host, outbox):
-        """Runs the module. Raises whatever that raises."""
-        sdk = Sdk(host, assignment)
+    def __init__(self, assignment, path, source, host, outbox, report):
+        """Runs the module. Raises whatever that raises. `report` logs what fails in the background."""
+        self._report = report
+        sdk = Sdk(host, assignment, report)
         loaded = module.load(path, source, names(sdk))
         name, self._handler = module.find_handler(loaded, assignment.get("style"))
         inputs = Inputs(assignment["parameters"])
@@ -38,8 +39,23 @@ class Function:
         else:
             finish(self._results.send(call, result))
 
+    def run_later(self, call):
+        """What the call has left to do after its response, in the same thread."""
+        for work in call.later:
+            try:
+                result = work() if callable(work) else work
+                if inspect.isawaitable(result):
+                    asyncio.run(_wait(result))
+            except BaseException as error:
+                self._report("Work given to wait_until failed", error)
+            call.release()
+
     async def run_on_loop(self, call):
         await self._send(call, self._handler(*self._convention.arguments(call)))
 
     async def _send(self, call, result):
         await self._results.send(call, await result if inspect.isawaitable(result) else result)
+
+
+async def _wait(awaitable):
+    await awaitable

@@ -43,10 +43,6 @@ class Request(dict):
     def json(self):
         return json.loads(self._bytes)
 
-    @property
-    def args(self):
-        return self["params"]
-
 
 def _joined(flat):
     """Repeated headers become one, as HTTP prescribes."""

@@ -170,7 +170,9 @@ class Instance:
             loop = asyncio.SelectorEventLoop()
             loop.set_exception_handler(self._uncaught.on_loop)
             asyncio.set_event_loop(loop)
-        function = Function(assignment, path, source, self._host, self._outbox)
+        function = Function(
+            assignment, path, source, self._host, self._outbox, self._uncaught.log
+        )
         sys.stdout.flush()
         sys.stderr.flush()
         self._outbox.put(frames.READY, 0, 0)
@@ -237,8 +239,9 @@ class Instance:
                 self._function.run(call)
         except BaseException as error:
             self._fail(call, error)
-        finally:
-            self._close(call)
+        if call.later:
+            self._function.run_later(call)
+        self._close(call)
 
     async def _run_on_loop(self, call):
         try:

@@ -1,4 +1,7 @@
 """`sdk` and the other things a function finds without importing them."""
+import asyncio
+import inspect
+
 from .call import current
 from .database import Connection, Database
 from .host import DatabaseError, HostError
@@ -21,11 +24,14 @@ class Utilities:
     def __init__(self, sdk):
         self.is_cancelled = self.isCancelled = sdk.is_cancelled
         self.get_execution_context = self.getExecutionContext = sdk.execution_context
+        self.wait_until = self.waitUntil = sdk.wait_until
 
 
 class Sdk:
-    def __init__(self, host, assignment):
+    def __init__(self, host, assignment, report):
+        """`report` logs what went wrong: a sentence, and the exception."""
         self._host = host
+        self._report = report
         self.db = Database(host, {})
         self.service_db = Database(host, {"as": "service"})
         self.kv = KeyValue(host)
@@ -40,6 +46,29 @@ class Sdk:
         """Whether the caller went away or the time is up."""
         call = current.get()
         return call is not None and call.cancelled
+
+    def wait_until(self, work):
+        """
+        Work that goes on after the response: in a coroutine something to await, which runs from now
+        on; in a plain function something to call, which is called after the response.
+        """
+        call = current.get()
+        if call is None:
+            raise RuntimeError("wait_until is for the time of a call")
+        if call.task is None:
+            if not callable(work) and not inspect.isawaitable(work):
+                raise TypeError("wait_until wants a function, not %s" % type(work).__name__)
+            call.add_work()
+            call.later.append(work)
+            return
+        task = asyncio.ensure_future(work)
+        call.add_work()
+        task.add_done_callback(lambda _: self._over(call, task))
+
+    def _over(self, call, task):
+        if not task.cancelled() and task.exception() is not None:
+            self._report("Work given to wait_until failed", task.exception())
+        call.release()
 
     def execution_context(self):
         call = current.get()
@@ -56,6 +85,7 @@ class Sdk:
         return self._host.ask("metric", {"name": name, "value": value})
 
     isCancelled = is_cancelled
+    waitUntil = wait_until
     recordMetric = record_metric
 
 
