@@ -62,6 +62,7 @@ function shownDefault({ field, type }: SupportedOption): string {
     case "size":
       return type.in === "bytes" ? formatSize(Number(value)) : `${value}MB`;
     case "list":
+    case "net-rules":
       return "()";
     case "variables":
       return "'{}'";

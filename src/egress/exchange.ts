@@ -79,7 +79,6 @@ class HttpExchange implements Exchange {
     const { session, openUpstream } = this.#parts;
     const { secure, authority } = this.#target;
     const key = `${secure ? "https" : "http"}://${authority}`;
-    session.traffic.requests++;
     for (;;) {
       const upstream = session.pool.take(key) ?? await openUpstream(this.#target);
       this.#current = upstream;
@@ -104,6 +103,7 @@ class HttpExchange implements Exchange {
     // Looked at below; until then its failure is nobody's yet.
     sending.catch(() => {});
     const response = await this.#responseHead(upstream, sending);
+    session.traffic.requests++;
     if (response.status === 101) {
       await this.#switchProtocols(upstream, response);
       return { keepHost: false, keepInstance: false };

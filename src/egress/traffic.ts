@@ -1,7 +1,7 @@
 /** What functions have sent and received, by their names. It only ever grows. */
 
 export interface Traffic {
-  /** HTTP requests the proxy has passed on. */
+  /** HTTP requests that hosts have answered. */
   requests: number;
   /** Tunnels it has opened. */
   tunnels: number;

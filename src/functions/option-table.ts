@@ -191,7 +191,7 @@ export const optionTable: readonly OptionSpec[] = [
     "ALLOW_NET",
     "allowNet",
     { kind: "net-rules" },
-    "Private destinations the function may reach: ('api.internal:8080', '10.0.0.0/8').",
+    "Private destinations the function may reach, too: ('api.internal:8080', '10.0.0.0/8').",
   ),
   supported(
     "DENY_NET",

@@ -95,7 +95,7 @@ export function describeType(type: OptionType): string {
     case "variables":
       return "JSON object of names and values";
     case "net-rules":
-      return "list of hosts, addresses and networks, each with a port or without";
+      return "list of destinations";
     case "boolean":
     case "list":
       return type.kind;

@@ -186,3 +186,42 @@ test("node: failures have Node's codes, and require leads there too", async () =
   const [missing] = await rig.payload(failing, ["nowhere.test", 80]) as string[];
   equal(missing, "ENOTFOUND");
 });
+
+test("EventSource: events, reconnecting with the last id, and an end", async () => {
+  const asked: (string | null)[] = [];
+  await using server = serveOn("127.0.0.2", (request) => {
+    asked.push(request.headers.get("last-event-id"));
+    if (asked.length > 2) return new Response(null, { status: 204 });
+    const text = `retry: 10\nid: ${asked.length}\nevent: tick\ndata: a\ndata: b\n\ndata: plain\n\n`;
+    return new Response(text, { headers: { "content-type": "text/event-stream; charset=utf-8" } });
+  });
+  await using rig = await startFunctionRig();
+  const result = await rig.payload(
+    trying(`const attempt = (url) => new Promise((resolve) => {
+      const seen = [];
+      const source = new EventSource(url);
+      source.onopen = () => seen.push("open");
+      source.onmessage = ({ data, lastEventId }) => seen.push([data, lastEventId]);
+      source.addEventListener("tick", ({ data }) => seen.push(data));
+      source.onerror = () => {
+        seen.push(source.readyState);
+        if (source.readyState === EventSource.CLOSED) resolve(seen);
+      };
+    });`),
+    `http://127.0.0.2:${server.port}/events`,
+  );
+  deepEqual(result, [
+    ...["open", "a\nb", ["plain", "1"], 0],
+    ...["open", "a\nb", ["plain", "2"], 0],
+    2,
+  ]);
+  deepEqual(asked, [null, "1", "2"]);
+  const refused = await rig.payload(
+    trying(`const attempt = (url) => new Promise((resolve) => {
+      const source = new EventSource(url);
+      source.onerror = () => resolve(source.readyState);
+    });`),
+    `http://127.0.0.1:${server.port}/events`,
+  );
+  equal(refused, 2);
+});

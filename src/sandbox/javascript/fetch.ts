@@ -70,7 +70,7 @@ interface Fetched {
 }
 
 /** Its name and length are what `fetch` has. */
-async function proxiedFetch(
+export async function proxiedFetch(
   input: RequestInfo | URL,
   init: RequestInit | undefined = undefined,
 ): Promise<Response> {
@@ -148,6 +148,7 @@ async function send(request: Request, url: URL): Promise<Response> {
     code === "not_allowed"
       ? `fetch to ${url.href} is not allowed: ${refusal.message}`
       : `error sending request for url (${url.href}): ${refusal.message}`,
+    { cause: refusal },
   );
 }
 
