@@ -27,6 +27,14 @@ export interface Cause {
   readonly eventId: string | null;
 }
 
+/** Who a verified token says is calling. */
+export interface User {
+  readonly id: string | null;
+  readonly email: string | null;
+  readonly role: string | null;
+  readonly sessionId: string | null;
+}
+
 /** On whose behalf the call runs. */
 export interface Caller {
   /** The Postgres role whose rights apply, or `null` for an anonymous HTTP caller. */
@@ -40,7 +48,7 @@ interface CallBase {
   readonly executionId: string;
   readonly trigger: Trigger;
   readonly caller: Caller;
-  readonly cause?: Cause;
+  readonly cause?: Cause | undefined;
   /** Milliseconds the caller waits, where that is less than the function's TIMEOUT. */
   readonly deadlineMs?: number;
   /** `performance.now()` when the call reached the platform. */
@@ -59,6 +67,9 @@ export interface HttpCall extends CallBase {
   readonly url: string;
   readonly headers: HeaderList;
   readonly body: Uint8Array | ReadableStream<Uint8Array> | null;
+  /** What a trigger's path took out of the URL. */
+  readonly params?: Readonly<Record<string, string>> | undefined;
+  readonly user?: User | undefined;
 }
 
 export interface PayloadCall extends CallBase {

@@ -41,9 +41,11 @@ export function respond(
     }
     if (isRefusedMethod(request.method)) throw methodNotAllowed(request.method, target.path);
     const inbound = { request, info, headers, target, arrivedAt };
-    return target.path.startsWith(FUNCTIONS_PREFIX)
-      ? callFunction(inbound, deps, fail)
-      : useRoute(inbound, deps).catch(fail);
+    if (target.path.startsWith(FUNCTIONS_PREFIX)) return callFunction(inbound, deps, fail);
+    const match = deps.triggers.match(request.method, headers.host, target.path);
+    if (match === undefined) return useRoute(inbound, deps).catch(fail);
+    if ("allow" in match) return wrongMethod(inbound, match.allow);
+    return callFunction(inbound, deps, fail, match);
   } catch (thrown) {
     return fail(thrown);
   }
@@ -51,27 +53,33 @@ export function respond(
 
 /** `async`, so that whatever it throws is a rejection. */
 async function useRoute(inbound: InboundRequest, deps: FrontDeps): Promise<Response> {
-  const { request, headers, target } = inbound;
+  const { request, target } = inbound;
   const match = deps.api.match(request.method, target.path);
   switch (match.found) {
     case "nothing":
       throw new OrlaError("not_found", `Nothing is served at ${target.path}.`, {
         hint: "Functions are at /functions/v1/{name}; /api/v1/openapi.json lists all routes.",
       });
-    case "methods": {
-      const requestId = headers.requestId ?? uuidV7();
-      const audience = { service: headers.caller?.service === true, requestId };
-      return errorResponse(methodNotAllowed(request.method, target.path), audience, [
-        "allow",
-        match.allow.join(", "),
-      ]);
-    }
+    case "methods":
+      return wrongMethod(inbound, match.allow);
     case "route": {
       const { route, params } = match;
-      admit(route, headers);
+      admit(route, inbound.headers);
       return await exchange(inbound, params, route, deps);
     }
   }
+}
+
+function wrongMethod(
+  { request, headers, target }: InboundRequest,
+  allow: readonly string[],
+): Response {
+  const requestId = headers.requestId ?? uuidV7();
+  const audience = { service: headers.caller?.service === true, requestId };
+  return errorResponse(methodNotAllowed(request.method, target.path), audience, [
+    "allow",
+    allow.join(", "),
+  ]);
 }
 
 async function exchange(

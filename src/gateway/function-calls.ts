@@ -7,11 +7,13 @@
  *
  * This is the path of the 30,000 requests a second; http-gateway.ts says what it costs.
  */
+import type { BlockList } from "node:net";
 import { type OrlaError, toOrlaError } from "../base/errors.ts";
 import type { Link } from "../base/linked-list.ts";
 import { uuidV7 } from "../base/uuid.ts";
 import type { Logger } from "../base/log.ts";
 import type { Caller, HttpReply, Invoker } from "../functions/call.ts";
+import type { FunctionVersion } from "../functions/function.ts";
 import { errorResponse } from "./error-response.ts";
 import { authorizeCall, type FunctionLookup } from "./function-lookup.ts";
 import { functionNamesOf } from "./function-path.ts";
@@ -30,6 +32,12 @@ import {
 } from "./request-body.ts";
 import type { RequestTarget } from "./request-target.ts";
 import { serverTiming } from "./server-timing.ts";
+import {
+  admitTriggered,
+  type TriggeredCall,
+  type TriggerMatch,
+  type TriggerRoutes,
+} from "./trigger-calls.ts";
 import type { WebSockets } from "./web-sockets.ts";
 
 export interface FunctionCallDeps {
@@ -40,6 +48,9 @@ export interface FunctionCallDeps {
   readonly clients: Overdue<ClientPresence>;
   readonly idle: Overdue<BodyRead>;
   readonly webSockets: WebSockets;
+  readonly triggers: TriggerRoutes;
+  /** Whose word on the client's address counts. */
+  readonly trustedProxies: BlockList | null;
   readonly log: Logger;
 }
 
@@ -51,11 +62,15 @@ export interface InboundRequest {
   readonly arrivedAt: number;
 }
 
-/** Never rejects. `fail` answers what goes wrong before the function is invoked. */
+/**
+ * Never rejects. `fail` answers what goes wrong before the function is invoked. `match` is the trigger
+ * that the request means, when it is not named by its path.
+ */
 export async function callFunction(
   inbound: InboundRequest,
   deps: FunctionCallDeps,
   fail: (thrown: unknown) => Response,
+  match?: TriggerMatch,
 ): Promise<Response> {
   const { request, headers, target, arrivedAt } = inbound;
   const client = new ClientPresence(request);
@@ -66,9 +81,17 @@ export async function callFunction(
   let lasting = false;
   let pending: IncomingBody | undefined;
   try {
-    const names = functionNamesOf(target.path);
-    const known = deps.lookup.find(names) ?? await deps.lookup.resolve(names);
-    const { version, caller } = authorizeCall(known, headers, names);
+    let version: FunctionVersion;
+    let caller: Caller;
+    let triggered: TriggeredCall | undefined;
+    if (match === undefined) {
+      const names = functionNamesOf(target.path);
+      const known = deps.lookup.find(names) ?? await deps.lookup.resolve(names);
+      ({ version, caller } = authorizeCall(known, headers, names));
+    } else {
+      triggered = await admitTriggered(match, inbound, deps);
+      ({ version, caller } = triggered);
+    }
     const entered = place = deps.inFlight.enter(client);
     const executionId = uuidV7();
     const requestId = headers.requestId ?? executionId;
@@ -76,8 +99,10 @@ export async function callFunction(
     const method = request.method;
     headers.forFunction.push("x-request-id", requestId);
 
-    if (hasBody(method, headers)) pending = new IncomingBody(request, headers, client, deps);
-    const body = pending === undefined ? null : await pending.body;
+    if (hasBody(method, headers) && triggered?.body === undefined) {
+      pending = new IncomingBody(request, headers, client, deps);
+    }
+    const body = pending === undefined ? triggered?.body ?? null : await pending.body;
     const call = new InboundCall(
       executionId,
       caller,
@@ -87,6 +112,9 @@ export async function callFunction(
       headers.forFunction,
       body instanceof StreamedBody ? body.stream : body,
       client,
+      match?.cause,
+      match?.params,
+      triggered?.user ?? undefined,
     );
     if (pending !== undefined) started.invokedAt = performance.now();
     watch = deps.clients.add(client, started.invokedAt);

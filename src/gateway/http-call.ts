@@ -15,6 +15,9 @@ export class InboundCall implements HttpCall {
     readonly headers: HeaderList,
     readonly body: HttpCall["body"],
     readonly cancellation: ClientPresence,
+    readonly cause: HttpCall["cause"] = undefined,
+    readonly params: HttpCall["params"] = undefined,
+    readonly user: HttpCall["user"] = undefined,
   ) {}
 }
 

@@ -18,6 +18,7 @@
  * function that answers at once: 12.5. Setting a response header costs 0.4 µs, most of it Deno's
  * check of its characters. 10,000 calls waiting at once take 57 KB each, 34 of them Deno's own.
  */
+import type { BlockList } from "node:net";
 import { OrlaError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import type { FunctionDirectory, Invoker } from "../functions/call.ts";
@@ -30,6 +31,7 @@ import { defaultLimits, type GatewayLimits } from "./limits.ts";
 import { Overdue } from "./overdue.ts";
 import type { BodyRead } from "./request-body.ts";
 import type { RouteTable } from "./route-table.ts";
+import type { TriggerRoutes } from "./trigger-calls.ts";
 import { WebSockets } from "./web-sockets.ts";
 
 export interface HttpGatewayOptions {
@@ -43,6 +45,10 @@ export interface HttpGatewayOptions {
   readonly keys: KeyVerifier;
   /** Everything that is not a function: REST API, health, metrics. */
   readonly api: RouteTable;
+  /** Paths that triggers give to functions. */
+  readonly triggers?: TriggerRoutes;
+  /** Proxies whose `X-Forwarded-For` counts. */
+  readonly trustedProxies?: BlockList | null;
   readonly limits?: Partial<GatewayLimits>;
   readonly log: Logger;
   /** Aborting it drains and stops, like disposing. */
@@ -64,6 +70,8 @@ export interface HttpGateway extends AsyncDisposable {
  */
 const LINGER_MS = 2_000;
 
+const noTriggers: TriggerRoutes = { match: () => undefined };
+
 /** Throws `unavailable` when the address cannot be listened on. */
 export function startHttpGateway(options: HttpGatewayOptions): HttpGateway {
   const limits: GatewayLimits = { ...defaultLimits, ...options.limits };
@@ -82,6 +90,8 @@ export function startHttpGateway(options: HttpGatewayOptions): HttpGateway {
     clients,
     idle,
     webSockets,
+    triggers: options.triggers ?? noTriggers,
+    trustedProxies: options.trustedProxies ?? null,
   };
 
   const server = listen(options, (request, info) => respond(request, info, deps));

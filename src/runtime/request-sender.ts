@@ -31,11 +31,12 @@ export function sendRequest(
 }
 
 function headOf(call: Call): string {
-  const { executionId, caller: { role } } = call;
+  const { executionId, cause, caller: { role } } = call;
   const sentAt = Date.now();
   if (call.kind === "payload") {
-    return encodeMessage({ kind: "payload", executionId, sentAt, shape: call.shape, role });
+    return encodeMessage({ kind: "payload", executionId, sentAt, shape: call.shape, role, cause });
   }
-  const { method, url, headers } = call;
-  return encodeMessage({ kind: "http", executionId, sentAt, method, url, headers, role });
+  const { method, url, headers, params, user } = call;
+  const head = { executionId, sentAt, method, url, headers, role, cause, params, user };
+  return encodeMessage({ kind: "http", ...head });
 }

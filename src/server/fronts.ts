@@ -12,9 +12,11 @@ import { defaultOptions } from "../functions/option-table.ts";
 import type { EgressGate } from "../functions/egress.ts";
 import { startHttpGateway } from "../gateway/http-gateway.ts";
 import { createKeyVerifier } from "../gateway/keys.ts";
+import type { TriggerRoutes } from "../gateway/trigger-calls.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import { startSqlGateway } from "../sqlgateway/gateway.ts";
 import { createTranslator } from "../sqlgateway/translate.ts";
+import { addressList } from "../triggers/http/address-list.ts";
 import type { TriggerDirectory } from "../triggers/trigger-directory.ts";
 import type { Config } from "./config.ts";
 import type { Database } from "./database.ts";
@@ -30,6 +32,7 @@ export interface FrontsOptions {
   readonly catalog: Catalog;
   readonly invoker: Invoker;
   readonly triggers: TriggerDirectory;
+  readonly httpTriggers: TriggerRoutes;
   /** Whether no process to run functions in is to be had. */
   readonly startsFail: () => boolean;
   readonly python: PythonCompiler;
@@ -84,6 +87,10 @@ export async function startFronts(options: FrontsOptions): Promise<Fronts> {
       startHttpGateway({
         host,
         port: config.httpPort,
+        triggers: options.httpTriggers,
+        trustedProxies: config.trustedProxies === null
+          ? null
+          : addressList(config.trustedProxies.split(",").map((entry) => entry.trim())),
         ...tls === null ? {} : { tls },
         directory: catalog,
         invoker,

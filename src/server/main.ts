@@ -36,6 +36,8 @@ import { openPython } from "./python.ts";
 import { createRuntimeDir } from "./runtime-dir.ts";
 import { requireSandbox } from "./sandbox-requirement.ts";
 import { type NodeState, writeStateFile } from "./state-file.ts";
+import { HttpTriggers } from "../triggers/http/http-triggers.ts";
+import { TriggerRuns } from "../triggers/trigger-runs.ts";
 import { Triggers } from "./triggers.ts";
 
 export interface Orla extends AsyncDisposable {
@@ -124,6 +126,7 @@ export async function startOrla(
   const { services: hostServices } = started.use(
     await startFunctionServices({ config, database, metrics, functionMetrics, log }),
   );
+  const triggerRuns = new TriggerRuns();
   const chosen = await choosing;
   const { launcher, report: confinement } = chosen;
   const network = { mode: "proxy", ports: [egress.proxy.port] } as const;
@@ -136,7 +139,7 @@ export async function startOrla(
       otherKinds: python.kinds,
       denoPath: Deno.execPath(),
       runtimeDir,
-      sink: teeSink(metrics, writer),
+      sink: teeSink(metrics, writer, triggerRuns),
       reaper,
       log,
       poolSize: config.blankProcesses,
@@ -165,13 +168,18 @@ export async function startOrla(
       onError,
     }),
   );
-  const triggers = started.use(await Triggers.open({ config, database, log }));
+  const triggers = started.use(await Triggers.open({ config, database, runs: triggerRuns, log }));
   const { enforced } = runtime.stats();
   const fronts = started.use(
     await startFronts({
       ...{ config, keys, log, database, catalog, metrics, version, onError },
       invoker: runtime,
       triggers: triggers.directory,
+      httpTriggers: new HttpTriggers({
+        directory: triggers.directory,
+        functions: catalog,
+        jwtSecret: config.jwtSecret,
+      }),
       python: python.compiler,
       egress: egress.proxy,
       startsFail: () => runtime.stats().startsFail,
@@ -279,7 +287,7 @@ function portOf(text: string): number {
 function secretsOf(config: Config, keys: Keys): string[] {
   const passwordIn = (url: string | null) => url === null ? "" : new URL(url).password;
   return [
-    ...[keys.serviceKey, keys.anonKey, keys.databasePassword],
+    ...[keys.serviceKey, keys.anonKey, keys.databasePassword, config.jwtSecret ?? ""],
     ...[config.databaseUrl, config.redisUrl].map(passwordIn).flatMap((
       password,
     ) => [password, decodeURIComponent(password)]),

@@ -396,12 +396,21 @@ export const settings = {
     env: "ORLA_JWT_SECRET",
     flag: "jwt-secret",
     value: "secret",
-    schema: optionalText,
-    expects: "a secret",
+    // RFC 7518, section 3.2: a key of HS256 has as many bytes as its hash.
+    schema: z.string().min(32),
+    expects: "at least 32 characters",
     default: null,
     secret: true,
-    help: "verifies callers' JSON Web Tokens",
-    unsupported: "calls with JSON Web Tokens are not supported yet; use the service or anon key",
+    help: "verifies JSON Web Tokens (HS256) that callers of HTTP triggers with AUTH = 'jwt' send",
+  }),
+  trustedProxies: setting<string | null>({
+    env: "ORLA_TRUSTED_PROXIES",
+    flag: "trusted-proxies",
+    value: "networks",
+    schema: optionalText,
+    expects: "addresses and networks, separated by commas",
+    default: null,
+    help: "proxies in front of HTTP whose X-Forwarded-For tells the client's address",
   }),
 } as const;
 

@@ -7,6 +7,8 @@ import { JobQueue } from "../triggers/queue/job-queue.ts";
 import { prepareQueueSchema } from "../triggers/queue/queue-schema.ts";
 import { Scheduler } from "../triggers/schedule/scheduler.ts";
 import { TriggerDirectory } from "../triggers/trigger-directory.ts";
+import type { TriggerRuns } from "../triggers/trigger-runs.ts";
+import { TriggerState } from "../triggers/trigger-state.ts";
 import type { Config } from "./config.ts";
 import type { Database } from "./database.ts";
 
@@ -16,6 +18,7 @@ const CONNECTIONS = 6;
 export interface TriggersOptions {
   readonly config: Config;
   readonly database: Database;
+  readonly runs: TriggerRuns;
   readonly log: Logger;
 }
 
@@ -23,6 +26,7 @@ export class Triggers implements AsyncDisposable {
   readonly directory: TriggerDirectory;
   readonly #options: TriggersOptions;
   readonly #pool: pg.Pool;
+  readonly #state: TriggerState;
   #scheduler: Scheduler | undefined;
   #queue: JobQueue | undefined;
 
@@ -30,6 +34,8 @@ export class Triggers implements AsyncDisposable {
     this.#options = options;
     this.directory = directory;
     this.#pool = pool;
+    this.#state = new TriggerState(pool, options.log);
+    options.runs.follow(directory, this.#state);
   }
 
   static async open(options: TriggersOptions): Promise<Triggers> {
@@ -79,6 +85,7 @@ export class Triggers implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stopQueue();
+    await this.#state[Symbol.asyncDispose]();
     await this.directory[Symbol.asyncDispose]();
     await this.#pool.end();
   }

@@ -1,6 +1,6 @@
 /** Statements about triggers, as the requests that `edge.apply` takes. */
 import { OrlaError, toOrlaError } from "../base/errors.ts";
-import type { QualifiedName } from "../sql/ast.ts";
+import type { OptionNode, QualifiedName } from "../sql/ast.ts";
 import type {
   AlterTrigger,
   CreateTrigger,
@@ -9,7 +9,9 @@ import type {
   TriggerArgument,
   TriggerSource,
 } from "../sql/trigger-ast.ts";
-import { parsePath, routeOf } from "../triggers/http-path.ts";
+import { addressList } from "../triggers/http/address-list.ts";
+import { parsePath, routeOf } from "../triggers/http/path.ts";
+import { parseRate } from "../triggers/queue/rate.ts";
 import { parseSchedule } from "../triggers/schedule/schedule.ts";
 import type { TriggerKind } from "../triggers/trigger.ts";
 import { parseTriggerOptions, triggerOptions } from "../triggers/trigger-options.ts";
@@ -19,7 +21,9 @@ import { characterPosition } from "./rewrite.ts";
 const objectName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 
 /** Those that this release carries out. */
-const supported: ReadonlySet<TriggerKind> = new Set<TriggerKind>(["database", "queue", "schedule"]);
+const supported: ReadonlySet<TriggerKind> = new Set<TriggerKind>([
+  ...["database", "http", "queue", "schedule"] as const,
+]);
 
 export function createTriggerRequest(text: string, statement: CreateTrigger): unknown {
   const { source, name } = statement;
@@ -31,6 +35,8 @@ export function createTriggerRequest(text: string, statement: CreateTrigger): un
   }
   const { options, secret } = parseTriggerOptions(statement.options, kind);
   checkCombination(statement, options);
+  checkValues(statement.options, options);
+  if (kind === "http") checkSecret(statement, options, secret);
   return {
     ...namePlace(text, name),
     orReplace: statement.orReplace,
@@ -47,7 +53,13 @@ export function createTriggerRequest(text: string, statement: CreateTrigger): un
 export function alterTriggerRequest(text: string, statement: AlterTrigger): unknown {
   const { options, secret } = parseTriggerOptions(statement.options, null);
   const given = triggerOptions.filter(({ field }) => Object.hasOwn(options, field));
-  if (typeof options["timezone"] === "string") parseSchedule("@daily", options["timezone"]);
+  checkValues(statement.options, options);
+  if (Object.hasOwn(options, "host")) {
+    throw new OrlaError("invalid_option", "HOST cannot be changed", {
+      position: statement.options.find(({ name }) => name === "HOST")?.nameSpan.start ?? 0,
+      hint: "Use CREATE OR REPLACE TRIGGER.",
+    });
+  }
   return {
     ...namePlace(text, statement.name),
     options,
@@ -106,6 +118,51 @@ function specOf(
     case "hook":
       return { hook: named(source.hook, "hook") };
   }
+}
+
+/** Values that no type alone can check. */
+function checkValues(
+  written: readonly OptionNode[],
+  options: Readonly<Record<string, unknown>>,
+): void {
+  const at = (name: string, check: () => void) => {
+    try {
+      check();
+    } catch (thrown) {
+      const { code, message, hint } = toOrlaError(thrown);
+      const position = written.find((option) => option.name === name)?.valueSpan.start;
+      throw new OrlaError(code, message, {
+        ...(position === undefined ? {} : { position }),
+        ...(hint === undefined ? {} : { hint }),
+      });
+    }
+  };
+  const { rate, timezone, ipWhitelist } = options;
+  if (typeof rate === "string") at("RATE", () => void parseRate(rate));
+  if (typeof timezone === "string") at("TIMEZONE", () => void parseSchedule("@daily", timezone));
+  if (Array.isArray(ipWhitelist)) at("IP_WHITELIST", () => void addressList(ipWhitelist));
+}
+
+const SIGNED: readonly unknown[] = ["hmac", "stripe", "github", "slack"];
+
+function checkSecret(
+  { options: written, span }: CreateTrigger,
+  options: Readonly<Record<string, unknown>>,
+  secret: string | null,
+): void {
+  const isSigned = SIGNED.includes(options["auth"]);
+  if (isSigned === (secret !== null)) return;
+  const name = isSigned ? "AUTH" : "SECRET";
+  throw new OrlaError(
+    "invalid_option",
+    isSigned ? `AUTH = '${options["auth"]}' needs a SECRET` : "SECRET is for signed webhooks",
+    {
+      position: written.find((option) => option.name === name)?.nameSpan.start ?? span.start,
+      hint: isSigned
+        ? "It is the signing key that the sender shows."
+        : "It goes with AUTH = 'hmac', 'stripe', 'github' or 'slack'.",
+    },
+  );
 }
 
 function argumentOf(argument: TriggerArgument): unknown {

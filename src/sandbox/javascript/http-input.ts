@@ -69,7 +69,7 @@ function headerPairs(flat: readonly string[]): [string, string][] {
 
 /** The fields `fetch(request)` finds on its request beyond the standard's. */
 export function addFields(request: Request, head: HttpCallHead): Request {
-  const fields = { params: queryOf(head.url), ...identityOf(head) };
+  const fields = { params: paramsOf(head), ...identityOf(head) };
   for (const name in fields) {
     defineProperty(request, name, {
       value: fields[name as keyof typeof fields],
@@ -92,7 +92,7 @@ export async function makeRequestObject(
     url: head.url,
     headers,
     body: await textOf(input),
-    params: queryOf(head.url),
+    params: paramsOf(head),
     ...identityOf(head),
   };
 }
@@ -109,9 +109,21 @@ export function queryOf(url: string): Record<string, string> {
   return params;
 }
 
-/** Who calls, as far as keys tell; there are no users yet, so only the role is ever known. */
-function identityOf(head: { readonly role: string | null }) {
-  return { user_id: null, user_email: null, user_role: head.role, session_id: null };
+/** The query's, and over them what the trigger's path took out of the URL. */
+function paramsOf({ url, params }: HttpCallHead): Record<string, string> {
+  const all = queryOf(url);
+  for (const name in params) all[name] = params[name] as string; // its own: JSON has no prototype
+  return all;
+}
+
+/** Who calls, as far as a key or a verified token tells. */
+function identityOf({ role, user }: HttpCallHead) {
+  return {
+    user_id: user?.id ?? null,
+    user_email: user?.email ?? null,
+    user_role: user?.role ?? role,
+    session_id: user?.sessionId ?? null,
+  };
 }
 
 /** A payload for code that wants requests: a POST of its JSON text. */

@@ -21,7 +21,6 @@ import { type Job, type JobRunnerOptions, runJob } from "./job-runner.ts";
 import { OutboxRelay } from "./outbox-relay.ts";
 import { QUEUE_SCHEMA } from "./queue-schema.ts";
 import { retryDelay } from "./retry.ts";
-import { TriggerState } from "./trigger-state.ts";
 
 export interface JobQueueOptions extends JobRunnerOptions {
   readonly pool: pg.Pool;
@@ -73,7 +72,6 @@ export class JobQueue implements AsyncDisposable {
   readonly #options: JobQueueOptions;
   readonly #log: Logger;
   readonly #limits = new JobLimits();
-  readonly #state: TriggerState;
   readonly #relay: OutboxRelay;
   readonly #stopping: (() => void)[] = [];
   #runner: Runner | undefined;
@@ -89,7 +87,6 @@ export class JobQueue implements AsyncDisposable {
     const { directory, pool, log } = options;
     this.#options = options;
     this.#log = log.with({ part: "queue" });
-    this.#state = new TriggerState(pool, this.#log);
     this.#relay = new OutboxRelay(pool, this.#log);
     const timer = setInterval(() => void this.#keepHouse(), HOUSEKEEPING_MS);
     this.#stopping.push(
@@ -100,11 +97,6 @@ export class JobQueue implements AsyncDisposable {
     this.#follow();
   }
 
-  /** Counts a run of a trigger that is no job: a synchronous one. */
-  ran(triggerId: string, error: string | null): void {
-    this.#state.ran(triggerId, error);
-  }
-
   /** Jobs under way are finished. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped = true;
@@ -113,7 +105,6 @@ export class JobQueue implements AsyncDisposable {
     await this.#relay[Symbol.asyncDispose]();
     await this.#changing;
     await this.#runner?.stop();
-    await this.#state[Symbol.asyncDispose]();
     await this.#options.pool.query(
       "DELETE FROM edge.queue_workers WHERE node_id = $1",
       [this.#options.nodeId],
@@ -222,11 +213,9 @@ export class JobQueue implements AsyncDisposable {
       const outcome = await runJob(trigger, job, this.#options);
       switch (outcome.kind) {
         case "succeeded":
-          this.#state.ran(trigger.triggerId, null);
           return;
         case "retry": {
           const { message, code } = outcome.error;
-          this.#state.ran(trigger.triggerId, message);
           const delayMs = retryDelay({
             retryDelayMs: Number(optionOf(trigger, "RETRY_DELAY")),
             maxRetryDelayMs: Number(optionOf(trigger, "MAX_RETRY_DELAY")),
@@ -234,7 +223,6 @@ export class JobQueue implements AsyncDisposable {
           throw new JobFailed(`${code}: ${message}`, new Date(Date.now() + delayMs), job.attempts);
         }
         case "dead":
-          this.#state.ran(trigger.triggerId, outcome.error.message);
           await this.#bury(trigger, task, job, outcome.error.message);
           return;
       }

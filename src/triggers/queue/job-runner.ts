@@ -8,9 +8,9 @@
 import { OrlaError, toOrlaError } from "../../base/errors.ts";
 import { uuidV7 } from "../../base/uuid.ts";
 import type { Invoker } from "../../functions/call.ts";
-import type { FunctionVersion } from "../../functions/function.ts";
 import { qualifiedName } from "../../functions/function.ts";
 import { requireEnabled } from "../../functions/switched-off.ts";
+import type { FunctionsById } from "../functions-by-id.ts";
 import type { Trigger } from "../trigger.ts";
 import { optionOf } from "../trigger-options.ts";
 import { jobInput } from "./job.ts";
@@ -20,11 +20,6 @@ export interface Job {
   readonly payload: unknown;
   /** This one included. */
   readonly attempts: number;
-}
-
-/** Finds functions by what does not change when they are renamed. Implemented by `catalog/`. */
-export interface FunctionsById {
-  currentVersion(functionId: string): FunctionVersion | undefined;
 }
 
 export interface JobRunnerOptions {

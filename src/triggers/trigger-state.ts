@@ -1,6 +1,6 @@
 /** Counts what became of each trigger's runs, and tells the database now and then. */
-import type { Logger } from "../../base/log.ts";
-import type { Queryable } from "../../catalog/queryable.ts";
+import type { Logger } from "../base/log.ts";
+import type { Queryable } from "../catalog/queryable.ts";
 
 /** How far `system.edge_triggers` may be behind. */
 const WRITE_EVERY_MS = 500;

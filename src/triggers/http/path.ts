@@ -3,7 +3,7 @@
  * follow, at least one. The most specific path wins: segment by segment, text before `:name` before
  * `*`; a method before ANY; a host of its own before none.
  */
-import { OrlaError } from "../base/errors.ts";
+import { OrlaError } from "../../base/errors.ts";
 
 export type PathSegment =
   | { readonly kind: "text"; readonly text: string }

@@ -1,0 +1,187 @@
+/** The HTTP triggers of a node: which request means which, and whether its sender may. */
+import { BlockList, isIPv6 } from "node:net";
+import { jwtVerify } from "jose";
+import { OrlaError } from "../../base/errors.ts";
+import type { Caller, Cause, User } from "../../functions/call.ts";
+import { type FunctionVersion, qualifiedName } from "../../functions/function.ts";
+import type { FunctionsById } from "../functions-by-id.ts";
+import type { TriggerOf } from "../trigger.ts";
+import type { TriggerDirectory } from "../trigger-directory.ts";
+import { optionOf } from "../trigger-options.ts";
+import { addressList } from "./address-list.ts";
+import { RouteTree } from "./route-tree.ts";
+import { type SignatureScheme, verifySignature } from "./signatures.ts";
+
+/** A request, as far as it decides who may call. */
+export interface TriggerRequest {
+  readonly headers: Headers;
+  /** Whole where `needsBody`; otherwise `null`. */
+  readonly body: Uint8Array | null;
+  /** Of the client, or of the nearest proxy that is not trusted. */
+  readonly address: string;
+  /** Whose platform key came with it. */
+  readonly caller: Caller | undefined;
+}
+
+/** On whose behalf the function runs. */
+export interface Admission {
+  readonly caller: Caller;
+  readonly user: User | null;
+}
+
+export interface HttpTriggerMatch {
+  readonly cause: Cause;
+  readonly params: Readonly<Record<string, string>>;
+  /** The sender signs the body: it is needed before anything else. */
+  readonly needsBody: boolean;
+  /** The function as it is now; `undefined` when there is none any more. */
+  version(): FunctionVersion | undefined;
+  /** Throws `unauthorized` and `forbidden`. */
+  admit(request: TriggerRequest): Admission | Promise<Admission>;
+}
+
+export interface HttpTriggersOptions {
+  readonly directory: TriggerDirectory;
+  readonly functions: FunctionsById;
+  /** Verifies tokens of AUTH = 'jwt'; `null` when the node has none. */
+  readonly jwtSecret: string | null;
+}
+
+const anybody: Caller = { role: null, service: false };
+
+export class HttpTriggers {
+  readonly #options: HttpTriggersOptions;
+  readonly #jwtKey: Uint8Array | null;
+  readonly #whitelists = new WeakMap<TriggerOf<"http">, BlockList>();
+  #tree = new RouteTree<TriggerOf<"http">>([]);
+
+  constructor(options: HttpTriggersOptions) {
+    const { directory, jwtSecret } = options;
+    this.#options = options;
+    this.#jwtKey = jwtSecret === null ? null : new TextEncoder().encode(jwtSecret);
+    directory.onChange(() => this.#build());
+    this.#build();
+  }
+
+  /** `undefined` when no trigger has this path. */
+  match(
+    method: string,
+    host: string | undefined,
+    path: string,
+  ): HttpTriggerMatch | { readonly allow: readonly string[] } | undefined {
+    if (this.#tree.size === 0) return undefined;
+    const found = this.#tree.match(method, host, path);
+    if (found === undefined) return undefined;
+    if (found.found === "methods") return { allow: found.allow };
+    const trigger = found.value;
+    return {
+      cause: { triggerName: qualifiedName(trigger), eventId: null },
+      params: found.params,
+      needsBody: isSigned(String(optionOf(trigger, "AUTH"))),
+      version: () => this.#options.functions.currentVersion(trigger.functionId),
+      admit: (request) => this.#admit(trigger, request),
+    };
+  }
+
+  #build(): void {
+    this.#tree = new RouteTree(
+      this.#options.directory.ofKind("http").filter(({ enabled }) => enabled).map((trigger) => ({
+        ...{ host: trigger.spec.host, method: trigger.spec.method, path: trigger.spec.path },
+        value: trigger,
+      })),
+    );
+  }
+
+  #admit(
+    trigger: TriggerOf<"http">,
+    request: TriggerRequest,
+  ): Admission | Promise<Admission> {
+    this.#checkAddress(trigger, request.address);
+    const auth = String(optionOf(trigger, "AUTH"));
+    const admission = { caller: request.caller ?? anybody, user: null };
+    switch (auth) {
+      case "none":
+        return admission;
+      case "bearer_token":
+      case "api_key":
+        if (request.caller !== undefined && isGiven(auth, request.headers)) return admission;
+        throw new OrlaError("unauthorized", "This needs an API key.", {
+          hint: auth === "bearer_token"
+            ? "Send it as `Authorization: Bearer <key>`."
+            : "Send it as `apikey: <key>` or `x-api-key: <key>`.",
+        });
+      case "jwt":
+        return this.#admitToken(request);
+      default:
+        this.#checkSignature(trigger, auth as SignatureScheme, request); // the other choices
+        return admission;
+    }
+  }
+
+  #checkAddress(trigger: TriggerOf<"http">, address: string): void {
+    const allowed = optionOf(trigger, "IP_WHITELIST") as readonly string[]; // a list option
+    if (allowed.length === 0) return;
+    let list = this.#whitelists.get(trigger);
+    if (list === undefined) this.#whitelists.set(trigger, list = addressList(allowed));
+    if (list.check(address, isIPv6(address) ? "ipv6" : "ipv4")) return;
+    throw new OrlaError("forbidden", `The address ${address} may not call this.`);
+  }
+
+  #checkSignature(
+    trigger: TriggerOf<"http">,
+    scheme: SignatureScheme,
+    { headers, body }: TriggerRequest,
+  ): void {
+    if (trigger.secret === null) {
+      throw new OrlaError("unauthorized", "The trigger has no SECRET to verify signatures with.");
+    }
+    verifySignature({ headers, body: body ?? new Uint8Array(), now: Date.now() }, {
+      scheme,
+      secret: trigger.secret,
+      header: String(optionOf(trigger, "SIGNATURE_HEADER")),
+      toleranceMs: Number(optionOf(trigger, "TOLERANCE")),
+    });
+  }
+
+  async #admitToken({ headers }: TriggerRequest): Promise<Admission> {
+    if (this.#jwtKey === null) {
+      throw new OrlaError("unauthorized", "This node verifies no tokens.", {
+        hint: "Its setting ORLA_JWT_SECRET is missing.",
+      });
+    }
+    const token = /^bearer +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
+    if (token === undefined) {
+      throw new OrlaError("unauthorized", "This needs a JSON Web Token.", {
+        hint: "Send it as `Authorization: Bearer <token>`.",
+      });
+    }
+    try {
+      const { payload } = await jwtVerify(token, this.#jwtKey, { algorithms: ["HS256"] });
+      const text = (claim: string) => typeof payload[claim] === "string" ? payload[claim] : null;
+      // Claims tell the function who it is; rights in the database stay those of an anonymous caller.
+      return {
+        caller: anybody,
+        user: {
+          id: text("sub"),
+          email: text("email"),
+          role: text("role"),
+          sessionId: text("session_id"),
+        },
+      };
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new OrlaError("unauthorized", `The token was refused: ${why}.`, { cause });
+    }
+  }
+}
+
+function isSigned(auth: string): boolean {
+  return auth === "hmac" || auth === "stripe" || auth === "github" || auth === "slack";
+}
+
+/** In the header that was asked for: the platform takes its keys in any. */
+function isGiven(auth: "bearer_token" | "api_key", headers: Headers): boolean {
+  return auth === "bearer_token"
+    ? /^bearer /i.test(headers.get("authorization") ?? "")
+    : headers.has("apikey") || headers.has("x-api-key");
+}
