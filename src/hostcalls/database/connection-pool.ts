@@ -5,6 +5,7 @@
  */
 import { OrlaError } from "../../base/errors.ts";
 import { FunctionConnection } from "./function-connection.ts";
+import { Lease } from "./lease.ts";
 import type { Logins } from "./logins.ts";
 
 export interface ConnectionPoolOptions {
@@ -46,7 +47,7 @@ interface Idle {
 
 export class ConnectionPool implements AsyncDisposable {
   readonly #options: Required<ConnectionPoolOptions>;
-  readonly #held = new Map<FunctionConnection, string>();
+  readonly #held = new Map<Lease, string>();
   /** Connections of a function, with those on their way. */
   readonly #countOf = new Map<string, number>();
   readonly #slots = new Map<string, Set<number>>();
@@ -67,25 +68,28 @@ export class ConnectionPool implements AsyncDisposable {
   }
 
   /** Throws `overloaded` when none comes free in time. */
-  async acquire(request: Request): Promise<FunctionConnection> {
+  async acquire(request: Request): Promise<Lease> {
     if (this.#closed) throw new OrlaError("unavailable", "This node is stopping");
     if (this.#waiting.length > 0 || !this.#tryGrant(request)) await this.#wait(request);
     try {
-      const connection = await this.#connect(request.role);
-      this.#held.set(connection, request.functionId);
-      return connection;
+      const lease = new Lease(await this.#connect(request.role));
+      this.#held.set(lease, request.functionId);
+      return lease;
     } catch (thrown) {
       this.#giveUp(request.functionId);
       throw thrown;
     }
   }
 
-  /** Takes it back once it is clean; the caller need not wait for that. */
-  async release(connection: FunctionConnection): Promise<void> {
-    const functionId = this.#held.get(connection);
+  /** Takes it back, at once as far as the holder can see; with `stop`, ends what it is doing. */
+  async release(lease: Lease, { stop = false } = {}): Promise<void> {
+    const functionId = this.#held.get(lease);
     if (functionId === undefined) return;
+    const { connection } = lease;
+    lease.giveBack();
+    if (stop) await connection.stop();
     const clean = await connection.reset();
-    this.#held.delete(connection);
+    this.#held.delete(lease);
     if (clean && !this.#closed) {
       this.#idle.push({ connection, since: performance.now() });
       this.#armTimer();
@@ -99,8 +103,10 @@ export class ConnectionPool implements AsyncDisposable {
     for (const { granted } of this.#waiting.splice(0)) {
       granted.reject(new OrlaError("unavailable", "This node is stopping"));
     }
-    for (const connection of this.#held.keys()) connection.destroy();
-    await Promise.all(this.#idle.splice(0).map(({ connection }) => connection.close()));
+    await Promise.all([
+      ...[...this.#held.keys()].map(({ connection }) => connection.destroy()),
+      ...this.#idle.splice(0).map(({ connection }) => connection.close()),
+    ]);
   }
 
   /** Counts the function in when it may have another one now. */

@@ -25,16 +25,15 @@ Deno.test("connections", async (t) => {
   await using db = await server.createDatabase();
   const root = await db.connect();
   await root.query("CREATE TABLE t (x int PRIMARY KEY); GRANT ALL ON t TO orla_anon");
-  const active = (state = "active") =>
+  const count = (condition: string) =>
     root.value(
-      "SELECT count(*)::int FROM pg_stat_activity WHERE usename LIKE 'orla_as_%' AND state = $1",
-      [state],
+      `SELECT count(*)::int FROM pg_stat_activity WHERE usename LIKE 'orla_as_%' AND ${condition}`,
     );
-  /** Until so many of the functions' connections are in the state. */
-  const untilActive = async (count: number, state?: string) => {
+  /** Until so many of the functions' connections are in this condition. */
+  const until = async (wanted: number, condition = "state = 'active'") => {
     const giveUp = performance.now() + 10_000;
-    while (await active(state) !== count) {
-      assert.ok(performance.now() < giveUp, `${await active(state)} connections are ${state}`);
+    while (await count(condition) !== wanted) {
+      assert.ok(performance.now() < giveUp, `not ${wanted} connections: ${condition}`);
     }
   };
 
@@ -122,12 +121,12 @@ Deno.test("connections", async (t) => {
     const one = access.invoke();
     const pid = await one.value("SELECT pg_backend_pid()");
     const sleeping = codeOf(one.query("SELECT pg_sleep(600)"));
-    await untilActive(1);
+    await until(1);
     one.cancel();
     await sleeping;
     using two = access.invoke();
     assert.equal(await two.value("SELECT pg_backend_pid()"), pid);
-    assert.equal(await active(), 0);
+    assert.equal(await count("state = 'active'"), 0);
   });
 
   await t.step("a statement that catches its cancellation is ended all the same", async () => {
@@ -136,10 +135,10 @@ Deno.test("connections", async (t) => {
     const stubborn = codeOf(one.query(`DO $$ BEGIN LOOP
       BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN query_canceled THEN NULL; END;
     END LOOP; END $$`));
-    await untilActive(1);
+    await until(1);
     one.cancel();
     await stubborn;
-    await untilActive(0);
+    await until(0);
     using two = access.invoke();
     assert.equal(await two.value("SELECT 1"), 1);
   });
@@ -147,15 +146,17 @@ Deno.test("connections", async (t) => {
   await t.step("what waits for a lock, a session, and a transaction go with the call", async () => {
     await using access = startTestAccess(db);
     await root.query("BEGIN; LOCK TABLE t");
+    await using _unlock = { [Symbol.asyncDispose]: () => root.query("ROLLBACK").then(() => {}) };
     const one = access.invoke();
     const session = await open(one, "begin");
     const waiting = codeOf(one.query("INSERT INTO t VALUES (77)", [], { session }));
-    await untilActive(1);
+    // A statement may wait while it is parsed, when its connection does not count as active yet.
+    await until(1, "wait_event_type = 'Lock'");
     one.cancel();
     await waiting;
     await root.query("ROLLBACK");
-    await untilActive(0);
-    await untilActive(0, "idle in transaction");
+    await until(0);
+    await until(0, "state = 'idle in transaction'");
     assert.equal(await root.value("SELECT count(*)::int FROM t WHERE x = 77"), 0);
     assert.equal(await codeOf(one.query("SELECT 1")), "the call is over");
   });
@@ -166,7 +167,7 @@ Deno.test("connections", async (t) => {
     const session = await open(one);
     const pid = await one.value("SELECT pg_backend_pid()", [], { session });
     const sleeping = codeOf(one.query("SELECT pg_sleep(600)", [], { session }));
-    await untilActive(1);
+    await until(1);
     await root.query("SELECT pg_terminate_backend($1)", [pid]);
     assert.ok(["57P01", "unavailable"].includes(String(await sleeping)));
     assert.equal(await codeOf(one.query("SELECT 1", [], { session })), "unavailable");
@@ -185,7 +186,7 @@ Deno.test("connections", async (t) => {
     ) {
       assert.equal(await codeOf(one.query(sql)), "limit_exceeded");
     }
-    await untilActive(0);
+    await until(0);
     assert.equal(await one.value("SELECT length(repeat('x', 20000000))"), 20_000_000);
     const { rows } = await one.query("SELECT repeat('x', 20000000)");
     assert.equal(String(rows[0]?.[0]).length, 20_000_000);
@@ -261,7 +262,7 @@ Deno.test("connections", async (t) => {
     const early = await openCursor("SELECT generate_series(1, 1000000)");
     await one.call("cursor.read", { cursor: early });
     await one.call("cursor.close", { cursor: early });
-    await untilActive(0, "idle in transaction");
+    await until(0, "state = 'idle in transaction'");
   });
 
   await t.step("a function waits for its own connections, and none for another's", async () => {
@@ -319,7 +320,13 @@ Deno.test("connections", async (t) => {
     controller.abort(new Error("the call is over"));
     assert.equal(await gone, "the call is over");
     assert.deepEqual(pool.stats, { open: 1, held: 1, waiting: 0 });
-    await pool.release(held);
+    const released = pool.release(held);
+    // However late a statement comes: the connection may be another function's by then.
+    assert.equal(
+      await codeOf(held.run({ statement: { sql: "SELECT 1", values: [] }, portal: "", rows: 0 })),
+      "invalid_request",
+    );
+    await released;
     assert.deepEqual(pool.stats, { open: 1, held: 0, waiting: 0 });
   });
 

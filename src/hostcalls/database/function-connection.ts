@@ -98,10 +98,7 @@ export class FunctionConnection {
   /** Ends what it is doing: cancels it, and where that does not help, ends the connection. */
   async stop(): Promise<void> {
     if (this.#open === 0 || this.#ended) return;
-    const { processID, secretKey } = this.#client as unknown as {
-      readonly processID: number;
-      readonly secretKey: number;
-    };
+    const { processID, secretKey } = this.#backend;
     const work = this.#work;
     const over = await within(CANCEL_GRACE_MS, async () => {
       // Before the request's own end nobody knows that it will not hit the next statement.
@@ -110,8 +107,7 @@ export class FunctionConnection {
     });
     if (over) return;
     // Its code catches cancellations, or the server is busy where it does not look for them.
-    this.destroy();
-    await this.#options.terminate(processID, this.#options.login).catch(() => {});
+    await this.destroy();
   }
 
   /**
@@ -133,18 +129,28 @@ export class FunctionConnection {
       });
       if (rows[0]?.role !== this.role) throw new Error("the connection is not what it was");
     });
-    if (!clean) this.destroy();
+    if (!clean) await this.destroy();
     return clean && !this.#ended;
   }
 
-  destroy(): void {
+  /** Ends it, and what the server does for it: that a client is gone it may never notice. */
+  async destroy(): Promise<void> {
+    const isBusy = this.#open > 0;
     this.#ended = true;
     this.#stream.destroy();
+    if (!isBusy) return;
+    // Where the platform's own way to the database is broken, too, the server is gone.
+    await this.#options.terminate(this.#backend.processID, this.#options.login).catch(() => {});
   }
 
   async close(): Promise<void> {
     if (this.#ended) return;
-    if (!await within(RESET_TIMEOUT_MS, () => this.#client.end())) this.destroy();
+    if (!await within(RESET_TIMEOUT_MS, () => this.#client.end())) await this.destroy();
+  }
+
+  /** `pg` does not declare them. */
+  get #backend(): { readonly processID: number; readonly secretKey: number } {
+    return this.#client as never;
   }
 
   get #stream(): {
@@ -159,7 +165,7 @@ export class FunctionConnection {
     if (this.#remainingBytes >= 0 || this.#open === 0) return;
     // Postgres cannot be told to stop in the middle of a row, and a row may have a gigabyte.
     this.#overflowed = true;
-    this.destroy();
+    void this.destroy();
   }
 
   async #submit<T>(run: pg.Submittable & { readonly done: Promise<T> }): Promise<T> {

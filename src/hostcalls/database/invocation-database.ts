@@ -5,7 +5,7 @@
 import { OrlaError } from "../../base/errors.ts";
 import { databaseError, toHostError } from "./database-error.ts";
 import type { ConnectionPool } from "./connection-pool.ts";
-import type { FunctionConnection } from "./function-connection.ts";
+import type { Lease } from "./lease.ts";
 import { needsType, type Parameter, parameterText } from "./parameter.ts";
 import type { NumberedStatement } from "./placeholders.ts";
 import type { Field, RunResult } from "./portal-run.ts";
@@ -22,13 +22,13 @@ export interface InvocationDatabaseOptions {
 export type Target = { readonly role: string } | { readonly session: number };
 
 interface Session {
-  readonly connection: FunctionConnection;
+  readonly lease: Lease;
   /** Opened by a transaction, and to be closed with it. */
   readonly endsWithTransaction: boolean;
 }
 
 interface Cursor {
-  readonly connection: FunctionConnection;
+  readonly lease: Lease;
   readonly portal: string;
   readonly fields: readonly Field[];
   /** The connection is the cursor's own. */
@@ -60,7 +60,7 @@ export class InvocationDatabase {
   readonly #options: InvocationDatabaseOptions;
   readonly #sessions = new Map<number, Session>();
   readonly #cursors = new Map<number, Cursor>();
-  readonly #connections = new Set<FunctionConnection>();
+  readonly #leases = new Set<Lease>();
   #lastId = 0;
 
   constructor(options: InvocationDatabaseOptions) {
@@ -70,9 +70,9 @@ export class InvocationDatabase {
 
   async run(target: Target, statement: NumberedStatement<Parameter>): Promise<RunResult> {
     if ("session" in target) return await this.#run(this.#session(target.session), statement);
-    const connection = await this.#acquire(target.role);
+    const lease = await this.#acquire(target.role);
     try {
-      const result = await this.#run(connection, statement);
+      const result = await this.#run(lease, statement);
       if (result.status === "I") return result;
       throw databaseError(
         "25001",
@@ -80,7 +80,7 @@ export class InvocationDatabase {
         "Use db.transaction(…), or a connection of getDbConnection().",
       );
     } finally {
-      this.#release(connection);
+      this.#release(lease);
     }
   }
 
@@ -89,31 +89,31 @@ export class InvocationDatabase {
   }
 
   closeSession(id: number): void {
-    const connection = this.#session(id);
+    const lease = this.#session(id);
     this.#sessions.delete(id);
     for (const [cursorId, cursor] of this.#cursors) {
-      if (cursor.connection === connection) this.#cursors.delete(cursorId);
+      if (cursor.lease === lease) this.#cursors.delete(cursorId);
     }
-    this.#release(connection);
+    this.#release(lease);
   }
 
   /** Begins a transaction, in the session or in a new one. `modes` is SQL after BEGIN. */
   async begin(target: Target, modes: string): Promise<number> {
     const isNew = "role" in target;
-    const connection = isNew ? await this.#acquire(target.role) : this.#session(target.session);
+    const lease = isNew ? await this.#acquire(target.role) : this.#session(target.session);
     try {
-      await this.#run(connection, { sql: `BEGIN ${modes}`, params: [] });
+      await this.#run(lease, { sql: `BEGIN ${modes}`, params: [] });
     } catch (thrown) {
-      if (isNew) this.#release(connection);
+      if (isNew) this.#release(lease);
       throw thrown;
     }
-    return isNew ? this.#addSession(connection, true) : target.session;
+    return isNew ? this.#addSession(lease, true) : target.session;
   }
 
   async endTransaction(id: number, how: "COMMIT" | "ROLLBACK"): Promise<void> {
-    const connection = this.#session(id);
+    const lease = this.#session(id);
     try {
-      const { tag } = await this.#run(connection, { sql: how, params: [] });
+      const { tag } = await this.#run(lease, { sql: how, params: [] });
       if (how === "COMMIT" && tag === "ROLLBACK") {
         throw databaseError("25P02", "The transaction failed before and was rolled back");
       }
@@ -130,13 +130,11 @@ export class InvocationDatabase {
       throw new OrlaError("limit_exceeded", `A call may have ${MAX_CURSORS} cursors open`);
     }
     const ownsConnection = "role" in target;
-    const connection = ownsConnection
-      ? await this.#acquire(target.role)
-      : this.#session(target.session);
+    const lease = ownsConnection ? await this.#acquire(target.role) : this.#session(target.session);
     try {
-      if (ownsConnection) await this.#run(connection, { sql: "BEGIN", params: [] });
-      const portal = connection.takePortalName();
-      const { fields, status } = await this.#run(connection, statement, { portal, rows: null });
+      if (ownsConnection) await this.#run(lease, { sql: "BEGIN", params: [] });
+      const portal = lease.takePortalName();
+      const { fields, status } = await this.#run(lease, statement, { portal, rows: null });
       if (status !== "T") {
         // Outside a transaction the portal is gone already.
         throw databaseError(
@@ -147,24 +145,24 @@ export class InvocationDatabase {
       }
       const id = ++this.#lastId;
       this.#cursors.set(id, {
-        ...{ connection, portal, ownsConnection },
+        ...{ lease, portal, ownsConnection },
         fields: fields ?? [],
         pageRows: 1,
         done: false,
       });
       return { id, fields: fields ?? [] };
     } catch (thrown) {
-      if (ownsConnection) this.#release(connection);
+      if (ownsConnection) this.#release(lease);
       throw thrown;
     }
   }
 
   async readCursor(id: number): Promise<Page> {
     const cursor = this.#cursor(id);
-    const { connection, portal, fields } = cursor;
+    const { lease, portal, fields } = cursor;
     const { rows, tag } = await this.#guard(
-      connection,
-      () => connection.run({ portal, rows: cursor.pageRows }),
+      lease,
+      () => lease.run({ portal, rows: cursor.pageRows }),
     );
     cursor.pageRows = nextPageRows(rows, cursor.pageRows);
     const done = tag !== null;
@@ -173,67 +171,67 @@ export class InvocationDatabase {
   }
 
   async closeCursor(id: number): Promise<void> {
-    const { connection, portal, ownsConnection } = this.#cursor(id);
+    const { lease, portal, ownsConnection } = this.#cursor(id);
     this.#cursors.delete(id);
     if (ownsConnection) {
       try {
         // What a RETURNING changed stays; an error of a deferred check must be heard.
-        await this.#run(connection, { sql: "COMMIT", params: [] });
+        await this.#run(lease, { sql: "COMMIT", params: [] });
       } finally {
-        this.#release(connection);
+        this.#release(lease);
       }
-    } else await connection.closePortal(portal);
+    } else await lease.closePortal(portal);
   }
 
   async #run(
-    connection: FunctionConnection,
+    lease: Lease,
     { sql, params }: NumberedStatement<Parameter>,
     portal: { readonly portal: string; readonly rows: number | null } = { portal: "", rows: 0 },
   ): Promise<RunResult> {
     checkLimits(sql, params);
-    return await this.#guard(connection, async () => {
-      const placeTypes = params.some(needsType) ? await connection.parameterTypes(sql) : [];
+    return await this.#guard(lease, async () => {
+      const placeTypes = params.some(needsType) ? await lease.parameterTypes(sql) : [];
       const { types } = this.#options;
       await types.load(placeTypes);
       const values = params.map((param, index) => parameterText(param, placeTypes[index], types));
-      return await connection.run({ statement: { sql, values }, ...portal });
+      return await lease.run({ statement: { sql, values }, ...portal });
     });
   }
 
-  async #guard<T>(connection: FunctionConnection, work: () => Promise<T>): Promise<T> {
+  async #guard<T>(lease: Lease, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (thrown) {
-      throw toHostError(thrown, connection.role);
+      throw toHostError(thrown, lease.role);
     }
   }
 
-  async #acquire(role: string): Promise<FunctionConnection> {
+  async #acquire(role: string): Promise<Lease> {
     const { pool, functionId, signal } = this.#options;
     signal.throwIfAborted();
-    const connection = await pool.acquire({ role, functionId, signal });
+    const lease = await pool.acquire({ role, functionId, signal });
     if (signal.aborted) {
-      void pool.release(connection);
+      void pool.release(lease);
       signal.throwIfAborted();
     }
-    this.#connections.add(connection);
-    return connection;
+    this.#leases.add(lease);
+    return lease;
   }
 
   /** Nobody waits for its cleaning. */
-  #release(connection: FunctionConnection): void {
-    if (this.#connections.delete(connection)) void this.#options.pool.release(connection);
+  #release(lease: Lease): void {
+    if (this.#leases.delete(lease)) void this.#options.pool.release(lease);
   }
 
-  #addSession(connection: FunctionConnection, endsWithTransaction: boolean): number {
+  #addSession(lease: Lease, endsWithTransaction: boolean): number {
     const id = ++this.#lastId;
-    this.#sessions.set(id, { connection, endsWithTransaction });
+    this.#sessions.set(id, { lease, endsWithTransaction });
     return id;
   }
 
-  #session(id: number): FunctionConnection {
+  #session(id: number): Lease {
     const session = this.#sessions.get(id);
-    if (session !== undefined) return session.connection;
+    if (session !== undefined) return session.lease;
     throw new OrlaError("invalid_request", "This database connection is closed");
   }
 
@@ -247,10 +245,8 @@ export class InvocationDatabase {
     const { pool } = this.#options;
     this.#sessions.clear();
     this.#cursors.clear();
-    for (const connection of this.#connections) {
-      void connection.stop().then(() => pool.release(connection));
-    }
-    this.#connections.clear();
+    for (const lease of this.#leases) void pool.release(lease, { stop: true });
+    this.#leases.clear();
   }
 }
 
