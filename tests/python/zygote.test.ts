@@ -3,6 +3,7 @@ import { deepEqual, equal, match, notEqual, ok, rejects } from "node:assert/stri
 import { eventually, listProcesses } from "../processes.ts";
 import type { FunctionVersion } from "../../src/functions/function.ts";
 import { probeSandbox } from "../../src/runtime/confinement/probe-sandbox.ts";
+import { unconfinedPython } from "../../src/runtime/python/python-kinds.ts";
 import { startRig, test as runtimeTest, version } from "../runtime/rig.ts";
 
 const log = { warn: () => {} };
@@ -318,14 +319,17 @@ def main(_):
   const { message } = await rig.logged(({ message }) => message.endsWith("/scratch"));
   const isGone = () => Deno.lstat(message).then(() => false, () => true);
   await eventually(isGone, 5000, "the end of the directory");
-  const names = python(`
+  const names = python(
+    `
 import time
 def main(_):
-    for name in range(20_000):
+    for name in range(10_000):
         open(str(name), "w").close()
     time.sleep(60)
-`);
-  await rejects(rig.payload(names), { code: "limit_exceeded", message: /10000 files/ });
+`,
+    { timeoutMs: 60_000 },
+  );
+  await rejects(rig.payload(names), { code: "limit_exceeded", message: /2000 files/ });
 });
 
 test("FILES can be opened by their names and paths, and nothing beside them", async () => {
@@ -366,7 +370,81 @@ def main(directory):
   }
 });
 
-test("an interpreter that instances cannot read is said to be so", async () => {
+test(
+  "below the first level of walls functions are refused, or run as free as the node",
+  async () => {
+    const missing = [{ what: "files other than its own cannot be opened", why: "no Landlock" }];
+    const refuse = () => {
+      throw unconfinedPython(missing);
+    };
+    const nothing = { seccomp: false, landlock: false, ownUser: false, cgroup: false };
+    const fn = python(`def main(_): return open("/etc/passwd").readline() != ""`, {
+      minInstances: 1,
+    });
+    {
+      await using rig = await startRig({ python: { check: refuse, arrangement: nothing } });
+      rig.runtime.keepWarm(fn);
+      await rejects(rig.payload(fn), {
+        code: "not_supported",
+        message: /nothing would keep them from its files.*no Landlock/,
+        hint: /ORLA_PYTHON_UNCONFINED=true/,
+      });
+      equal(await rig.payload(version(`export const main = () => 1;`)), 1);
+      equal(await launchers(), 1);
+    }
+    await using rig = await startRig({ python: { arrangement: nothing } });
+    equal(await rig.payload(fn), true);
+  },
+  Deno.build.os === "linux",
+);
+
+test("users of instances are never shared between environments", async () => {
+  const environments = ["default", "other"].map((name) => ({
+    ...{ name, interpreter: "/usr/bin/python3", preload: [] },
+  }));
+  await using rig = await startRig({
+    python: { environments, uids: { first: 250_000, last: 250_003 }, poolSize: 1 },
+  });
+  const code = `import os\ndef main(_): return [os.getuid(), os.getppid()]`;
+  const [uid, zygote] = await rig.payload(python(code)) as [number, number];
+  const [otherUid, otherZygote] = await rig.payload(
+    python(code, { pythonEnv: "other" }),
+  ) as [number, number];
+  ok(uid >= 250_000 && uid <= 250_001);
+  ok(otherUid >= 250_002 && otherUid <= 250_003);
+  notEqual(zygote, otherZygote);
+  await rejects(rig.payload(python(code, { pythonEnv: "none" })), {
+    code: "invalid_option",
+    message: /no Python environment none/,
+  });
+}, isRoot);
+
+test("what is preloaded may start no thread", async () => {
+  const directory = await Deno.makeTempDir({ prefix: "orla-venv-" });
+  try {
+    await Deno.chmod(directory, 0o755);
+    const { success } = await new Deno.Command("/usr/bin/python3", {
+      args: ["-m", "venv", "--without-pip", directory],
+    }).output();
+    ok(success);
+    const [lib] = [...Deno.readDirSync(`${directory}/lib`)];
+    await Deno.writeTextFile(
+      `${directory}/lib/${lib?.name}/site-packages/busy_module.py`,
+      "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n",
+    );
+    const interpreter = `${directory}/bin/python3`;
+    const environments = [{ name: "default", interpreter, preload: ["busy_module"] }];
+    await using rig = await startRig({ python: { environments } });
+    await rejects(rig.payload(python(`def main(_): return 1`)), {
+      code: "unavailable",
+      message: /importing busy_module started threads/,
+    });
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
+test("an environment's modules are read, and what cannot be preloaded is told", async () => {
   const directory = await Deno.makeTempDir({ prefix: "orla-venv-" });
   try {
     const { success, stderr } = await new Deno.Command("/usr/bin/python3", {

@@ -5,6 +5,9 @@ export interface SizeLimits {
   readonly signal: AbortSignal;
 }
 
+/** Asked for at the same time: each waits for a thread. */
+const AT_ONCE = 64;
+
 /**
  * Whether what lies below a directory takes at most so many bytes, and is at most so many files and
  * directories. Stops as soon as it is too much. What cannot be looked at, such as a nest too deep for a
@@ -18,12 +21,18 @@ export async function walkSize(
   const waiting = [root];
   try {
     for (let directory = waiting.pop(); directory !== undefined; directory = waiting.pop()) {
+      const files: string[] = [];
       for await (const { name, isDirectory, isSymlink } of list(directory)) {
         if (++entries > maxEntries || signal.aborted) return false;
         const path = `${directory}/${name}`;
         if (isDirectory) waiting.push(path);
-        else if (!isSymlink) bytes += await sizeOf(path);
-        if (bytes > maxBytes) return false;
+        else if (!isSymlink) files.push(path);
+      }
+      for (let i = 0; i < files.length; i += AT_ONCE) {
+        for (const size of await Promise.all(files.slice(i, i + AT_ONCE).map(sizeOf))) {
+          bytes += size;
+        }
+        if (bytes > maxBytes || signal.aborted) return false;
       }
     }
   } catch {
