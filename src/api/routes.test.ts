@@ -16,6 +16,12 @@ interface Options {
   readonly metricsAccess?: "service" | "open";
 }
 
+/** What needs a database is tested with one, in `tests/`. */
+const triggers = {
+  hooks: { run: () => Promise.resolve([]) },
+  queues: { publish: () => Promise.resolve("1") },
+};
+
 function gatewayWithApi(functions: readonly TestFunction[], options: Options = {}): HttpGateway {
   const seams = inProcess(functions);
   return startHttpGateway({
@@ -25,6 +31,7 @@ function gatewayWithApi(functions: readonly TestFunction[], options: Options = {
     keys: createKeyVerifier({ serviceKey, anonKey }),
     log: silentLogger,
     api: apiRoutes({
+      ...triggers,
       ...seams,
       version: "1.2.3",
       checks: [],
@@ -194,13 +201,19 @@ Deno.test("the OpenAPI document describes what exists, and everything described 
         headers: { apikey: serviceKey },
       });
       await answer.body?.cancel();
-      assert.equal(answer.status, 200, `${method} ${path}`);
+      const expected = Object.keys(Reflect.get(operation, "responses") ?? {});
+      assert.ok(
+        expected.includes(String(answer.status)) || expected.includes("default"),
+        `${method} ${path} answers ${answer.status}`,
+      );
+      assert.ok(answer.ok, `${method} ${path} answers ${answer.status}`);
     }
     const parameters = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
     const declared = (item["parameters"] as unknown as { name: string }[] | undefined) ?? [];
     assert.deepEqual(declared.map(({ name }) => name), parameters);
   }
   const table = apiRoutes({
+    ...triggers,
     ...inProcess([]),
     version: "",
     checks: [],

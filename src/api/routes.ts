@@ -4,17 +4,26 @@ import { functionRoutes } from "../gateway/function-routes.ts";
 import { createPayloadCaller } from "../gateway/payload-call.ts";
 import { createRouteTable, type RouteTable } from "../gateway/route-table.ts";
 import { type HealthDeps, healthRoutes } from "./health.ts";
+import { hookRoutes, type Hooks } from "./hooks.ts";
 import { invokeRoutes } from "./invoke.ts";
+import { queueRoutes, type Queues } from "./queues.ts";
 import { openApiRoute } from "./openapi.ts";
 
 export interface ApiDeps extends HealthDeps {
   readonly directory: FunctionDirectory;
   readonly invoker: Invoker;
+  readonly hooks: Hooks;
+  readonly queues: Queues;
   /** Orla's own. */
   readonly version: string;
 }
 
 export function apiRoutes(deps: ApiDeps): RouteTable {
-  const routes = [...invokeRoutes(createPayloadCaller(deps)), ...healthRoutes(deps)];
+  const routes = [
+    ...invokeRoutes(createPayloadCaller(deps)),
+    ...hookRoutes(deps.hooks),
+    ...queueRoutes(deps.queues),
+    ...healthRoutes(deps),
+  ];
   return createRouteTable([...routes, openApiRoute([...functionRoutes, ...routes], deps.version)]);
 }

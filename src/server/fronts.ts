@@ -1,6 +1,8 @@
 /** The two sides that clients see: HTTP and SQL. They stop together, so that neither takes new work. */
 import type { Logger } from "../base/log.ts";
 import { OrlaError } from "../base/errors.ts";
+import type { Hooks } from "../api/hooks.ts";
+import type { Queues } from "../api/queues.ts";
 import { apiRoutes } from "../api/routes.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Invoker } from "../functions/call.ts";
@@ -33,6 +35,8 @@ export interface FrontsOptions {
   readonly invoker: Invoker;
   readonly triggers: TriggerDirectory;
   readonly httpTriggers: TriggerRoutes;
+  readonly hooks: Hooks;
+  readonly queues: Queues;
   /** Whether no process to run functions in is to be had. */
   readonly startsFail: () => boolean;
   readonly python: PythonCompiler;
@@ -70,7 +74,8 @@ export async function startFronts(options: FrontsOptions): Promise<Fronts> {
               ? python.compile(input, input.options ?? defaultOptions)
               : compiler.compile(input),
           {
-            fetchSource: (request) => fetchSource(request, egress),
+            fetchSource: async (request) =>
+              fetchSource(request, await catalog.sourceRights(request.sessionUser), egress),
             current: (schema, name) => currentVersion(catalog, schema, name),
             checkOptions: async (language, functionOptions) => {
               if (language === "python") await python.checkDemands(functionOptions);
@@ -98,6 +103,8 @@ export async function startFronts(options: FrontsOptions): Promise<Fronts> {
         api: apiRoutes({
           directory: catalog,
           invoker,
+          hooks: options.hooks,
+          queues: options.queues,
           version,
           checks: [
             {

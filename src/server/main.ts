@@ -36,6 +36,7 @@ import { openPython } from "./python.ts";
 import { createRuntimeDir } from "./runtime-dir.ts";
 import { requireSandbox } from "./sandbox-requirement.ts";
 import { type NodeState, writeStateFile } from "./state-file.ts";
+import { HookRunner } from "../triggers/hooks/hook-runner.ts";
 import { HttpTriggers } from "../triggers/http/http-triggers.ts";
 import { TriggerRuns } from "../triggers/trigger-runs.ts";
 import { Triggers } from "./triggers.ts";
@@ -175,6 +176,12 @@ export async function startOrla(
       ...{ config, keys, log, database, catalog, metrics, version, onError },
       invoker: runtime,
       triggers: triggers.directory,
+      hooks: new HookRunner({
+        directory: triggers.directory,
+        functions: catalog,
+        invoker: runtime,
+      }),
+      queues: triggers.publisher,
       httpTriggers: new HttpTriggers({
         directory: triggers.directory,
         functions: catalog,

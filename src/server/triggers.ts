@@ -4,6 +4,7 @@ import type { Logger } from "../base/log.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Invoker } from "../functions/call.ts";
 import { JobQueue } from "../triggers/queue/job-queue.ts";
+import { Publisher } from "../triggers/queue/publisher.ts";
 import { prepareQueueSchema } from "../triggers/queue/queue-schema.ts";
 import { Scheduler } from "../triggers/schedule/scheduler.ts";
 import { TriggerDirectory } from "../triggers/trigger-directory.ts";
@@ -24,6 +25,7 @@ export interface TriggersOptions {
 
 export class Triggers implements AsyncDisposable {
   readonly directory: TriggerDirectory;
+  readonly publisher: Publisher;
   readonly #options: TriggersOptions;
   readonly #pool: pg.Pool;
   readonly #state: TriggerState;
@@ -34,6 +36,7 @@ export class Triggers implements AsyncDisposable {
     this.#options = options;
     this.directory = directory;
     this.#pool = pool;
+    this.publisher = new Publisher(pool);
     this.#state = new TriggerState(pool, options.log);
     options.runs.follow(directory, this.#state);
   }

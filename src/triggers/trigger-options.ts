@@ -28,7 +28,7 @@ const mb = 2 ** 20;
 const text: OptionType = { kind: "text", maxLength: 1000, nullable: true };
 
 /** Those whose invocations are jobs of the queue. */
-const queued: readonly TriggerKind[] = ["database", "schedule", "queue", "upload", "hook"];
+const queued: readonly TriggerKind[] = ["database", "schedule", "queue", "upload"];
 
 export const triggerOptions: readonly TriggerOption[] = [
   option(

@@ -309,7 +309,7 @@ DECLARE
   t edge.triggers := edge.locate_existing_trigger(request, path, caller);
   task text := CASE t.kind WHEN 'queue' THEN 'queue/' || (t.spec ->> 'queue') ELSE 'trigger/' || t.trigger_id END;
 BEGIN
-  IF t.kind IN ('database', 'http') THEN
+  IF t.kind IN ('database', 'http', 'hook') THEN
     RAISE EXCEPTION 'a % trigger cannot be fired by hand', t.kind USING ERRCODE = '0A000',
       DATATYPE = edge.at(request ->> 'position'),
       HINT = 'EXECUTE EDGE FUNCTION calls its function; EXECUTE EDGE FUNCTION … REPLAY repeats one of its events.';

@@ -42,9 +42,9 @@ export function taskOf(trigger: Trigger): string | null {
         : null;
     case "schedule":
     case "upload":
-    case "hook":
       return `trigger/${trigger.triggerId}`;
     case "http":
+    case "hook":
       return null;
   }
 }
