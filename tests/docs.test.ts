@@ -24,7 +24,7 @@ import { SqlSession } from "./docs/sql-session.ts";
 import { type OrlaProcess, startOrlaProcess } from "./orla.ts";
 
 /** Languages that only show something, on their own. */
-const SHOWN = ["text", "ebnf", "yaml", "ini"];
+const SHOWN = ["text", "ebnf", "yaml", "ini", "rust"];
 
 for (const path of runnable) {
   const fences = fencesOf(Deno.readTextFileSync(join(root, path)));

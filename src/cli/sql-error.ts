@@ -12,9 +12,13 @@ export function isSqlError(thrown: unknown): thrown is SqlError {
   return thrown instanceof Error && "severity" in thrown && "code" in thrown;
 }
 
-export function formatError(error: SqlError, text: string): string {
+/** `position` is where the error stands in `text`, if that is not what was sent. */
+export function formatError(
+  error: SqlError,
+  text: string,
+  position: number = Number(error.position),
+): string {
   const lines = [`${error.severity}:  ${error.message}`];
-  const position = Number(error.position);
   if (Number.isInteger(position) && position > 0) lines.push(...pointAt(text, position));
   if (error.detail) lines.push(`DETAIL:  ${error.detail}`);
   if (error.hint) lines.push(`HINT:  ${error.hint}`);

@@ -3,7 +3,9 @@ import { EventEmitter } from "node:events";
 import type pg from "pg";
 import { splitStatements } from "../sql/split.ts";
 import { type ExitCode, exitCodes } from "./exit-code.ts";
+import { OrlaError } from "../base/errors.ts";
 import { formatError, isSqlError } from "./sql-error.ts";
+import { type InlinedText, inlineSources } from "./sql-source.ts";
 import { formatTable } from "./sql-table.ts";
 import { print, printError } from "./terminal.ts";
 
@@ -27,15 +29,22 @@ export class SqlRunner {
   /** One query string. `false` when it failed, which has been printed then. */
   async run(text: string): Promise<boolean> {
     this.#tags = [];
+    let sent: InlinedText | undefined;
     try {
-      const answer: unknown = await this.#client.query({ text, rowMode: "array", types: asText });
+      sent = await inlineSources(text);
+      const query = { text: sent.text, rowMode: "array", types: asText } as const;
+      const answer: unknown = await this.#client.query(query);
       // Several statements in one string answer with several results, which pg's types do not say.
       const results: pg.QueryArrayResult[] = Array.isArray(answer) ? answer : [answer];
       results.forEach((result, index) => printResult(result, this.#tags[index]));
       return true;
     } catch (thrown) {
-      if (!isSqlError(thrown)) throw thrown;
-      printError(formatError(thrown, text));
+      if (thrown instanceof OrlaError) printError(`orla: ${thrown.message}`);
+      else if (!isSqlError(thrown)) throw thrown;
+      else {
+        const position = sent?.writtenPosition(Number(thrown.position));
+        printError(formatError(thrown, text, position));
+      }
       return false;
     }
   }

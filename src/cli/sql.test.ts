@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { isComplete } from "./sql-complete.ts";
 import { formatError, type SqlError } from "./sql-error.ts";
+import { inlineSources } from "./sql-source.ts";
 import { formatTable } from "./sql-table.ts";
 
 const complete: ReadonlyArray<readonly [text: string, expected: boolean]> = [
@@ -67,4 +68,36 @@ Deno.test("the caret stands under the token, in characters, not code units", () 
     "        \t    ^",
     "HINT:  try again",
   ]);
+});
+
+Deno.test("SOURCE 'file:…' is replaced by the file's contents, and errors stand where it was written", async () => {
+  const directory = await Deno.makeTempDir();
+  try {
+    await Deno.writeFile(`${directory}/a.wasm`, new Uint8Array([0, 97, 115, 109]));
+    await Deno.writeTextFile(`${directory}/é.js`, "const tag = '$code$';");
+    const text =
+      `SELECT '😀'; CREATE EDGE FUNCTION f LANGUAGE wasm SOURCE 'file:${directory}/a.wasm' ` +
+      `MEMORY 64MB; ALTER EDGE FUNCTION g SET source = 'file://${directory}/%C3%A9.js', TIMEOUT = 1s`;
+    const { text: sent, writtenPosition } = await inlineSources(text);
+    assert.equal(
+      sent,
+      `SELECT '😀'; CREATE EDGE FUNCTION f LANGUAGE wasm AS 'AGFzbQ==' MEMORY 64MB; ` +
+        `ALTER EDGE FUNCTION g SET CODE = $code1$const tag = '$code$';$code1$, TIMEOUT = 1s`,
+    );
+    const at = (whole: string, part: string) => Array.from(whole.split(part)[0] ?? "").length + 1;
+    for (const part of ["CREATE", "MEMORY", "ALTER", "TIMEOUT"]) {
+      assert.equal(writtenPosition(at(sent, part)), at(text, part), part);
+    }
+    assert.equal(writtenPosition(at(sent, "AGF")), at(text, "SOURCE"));
+    assert.equal(writtenPosition(at(sent, "const")), at(text, "source"));
+    for (const plain of ["SELECT 'source file:x'", "CREATE EDGE FUNCTION (SOURCE 'file:x'"]) {
+      assert.equal((await inlineSources(plain)).text, plain);
+    }
+    await assert.rejects(
+      inlineSources("CREATE EDGE FUNCTION f LANGUAGE wasm SOURCE 'file:/none.wasm'"),
+      /SOURCE 'file:\/none.wasm' cannot be read: No such file/,
+    );
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
 });

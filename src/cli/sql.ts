@@ -8,6 +8,7 @@ import { type ExitCode, exitCodes } from "./exit-code.ts";
 import { findNode, notRunningMessage } from "./running-node.ts";
 import { openPrompt } from "./sql-prompt.ts";
 import { SqlRunner } from "./sql-runner.ts";
+import { mentionsFile } from "./sql-source.ts";
 import { printError } from "./terminal.ts";
 
 export async function sql(
@@ -31,11 +32,19 @@ export async function sql(
   }
   const text = statement ?? options.command;
   const url = new URL(sighting.state.sql);
-  if (options.psql) {
+  // psql would send `SOURCE 'file:…'` as it stands.
+  if (options.psql && !await sendsFiles(text, options.file)) {
     const code = await runPsql(url, text, options.file);
     if (code !== null) return code;
   }
   return await runOwn(url, text, options.file);
+}
+
+async function sendsFiles(text: string | undefined, file: string | undefined): Promise<boolean> {
+  if (text !== undefined) return mentionsFile(text);
+  // What comes through a pipe is read once, by whoever runs it.
+  if (file === undefined || file === "-") return false;
+  return mentionsFile(await Deno.readTextFile(file).catch(() => ""));
 }
 
 /** `null` when there is no psql. The password goes by environment: arguments are public. */

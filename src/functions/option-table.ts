@@ -232,7 +232,7 @@ export const optionTable: readonly OptionSpec[] = [
     kind: "text",
     maxLength: 2000,
     nullable: true,
-  }, "A URL to load a WebAssembly module from, once, when the function is created."),
+  }, "Where the code is fetched from, once, when the function is created; its hash is added."),
 
   unsupported("SECRETS", { kind: "list" }, "Secrets the function may read."),
   unsupported(

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { callFunction } from "../acceptance/http-calls.ts";
 import { openSession, type SqlSession } from "../acceptance/sql-session.ts";
-import { startOrlaProcess } from "../orla.ts";
+import { runOrla, startOrlaProcess } from "../orla.ts";
 import { fixture } from "./wasm-rig.ts";
 
 const ADD = `(module (func (export "add") (param i32 i32) (result i32)
@@ -112,6 +112,19 @@ Deno.test("WebAssembly through SQL and HTTP", async (t) => {
   });
 
   await t.step("SOURCE", () => sources(sql));
+
+  await t.step("SOURCE 'file:…' by the command line", async () => {
+    const path = new URL("fixtures/c-text/module.wasm", import.meta.url).pathname;
+    const statement =
+      `CREATE OR REPLACE EDGE FUNCTION packed(t text) RETURNS text LANGUAGE wasm SOURCE 'file:${path}'`;
+    const env = { ORLA_DATA_DIR: orla.dataDir };
+    const made = await runOrla(["sql", "-c", statement], { env });
+    assert.deepEqual([made.code, made.stdout], [0, "CREATE EDGE FUNCTION\n"], made.stderr);
+    assert.equal(await sql.value("SELECT packed('xyz')"), "zyx");
+    const missing = await runOrla(["sql", "-c", statement.replace(".wasm", ".none")], { env });
+    assert.equal(missing.code, 1);
+    assert.match(missing.stderr, /^orla: SOURCE 'file:.*\.none' cannot be read: No such file/);
+  });
 });
 
 async function sources(sql: SqlSession): Promise<void> {
