@@ -156,6 +156,20 @@ export class Catalog implements FunctionDirectory, AsyncDisposable {
     return z.tuple([z.object({ password: z.string() })]).parse(rows)[0].password;
   }
 
+  /** What a login may at most, by the roles that it can take on. */
+  async sourceRights(login: string | null): Promise<{ creates: boolean; opensNetwork: boolean }> {
+    const { rows } = await this.#query(
+      `SELECT pg_catalog.pg_has_role(r.oid, 'orla_admin', 'MEMBER') AS creates,
+         edge.has_network_right(r.rolname, 'MEMBER') AS "opensNetwork"
+       FROM pg_catalog.pg_roles r WHERE r.rolname = $1`,
+      [login],
+    );
+    const rights = z.array(z.object({ creates: z.boolean(), opensNetwork: z.boolean() })).parse(
+      rows,
+    );
+    return rights[0] ?? { creates: false, opensNetwork: false };
+  }
+
   /** Makes this node known to the database, and keeps it known until disposed of. */
   async registerNode(node: NodeDescription): Promise<NodeRegistration> {
     const registration = await registerNode(

@@ -1,7 +1,7 @@
 /**
  * SOURCE: a function's code from a URL. It is fetched once, when the function is created, through the
  * same way out as the function's own requests and by the function's own rules: public addresses, and
- * what ALLOW_NET opens. What was fetched is kept, with its hash in the URL's fragment:
+ * what ALLOW_NET opens for those who may set it. What was fetched is kept, with its hash in the URL's fragment:
  *
  *     SOURCE 'https://cdn.example.com/hash.wasm'
  *     → source = https://cdn.example.com/hash.wasm#sha256=9f86d081…
@@ -21,6 +21,16 @@ export interface SourceRequest {
   /** Of the function, for messages. */
   readonly name: string;
   readonly options: FunctionOptions;
+  /** Who asks, before the database has been asked whether he may. */
+  readonly sessionUser: string | null;
+}
+
+/** What is his at most, whatever role he takes on. */
+export interface SourceRights {
+  /** To create functions. */
+  readonly creates: boolean;
+  /** To open private destinations with ALLOW_NET. */
+  readonly opensNetwork: boolean;
 }
 
 export interface FetchedSource {
@@ -42,17 +52,24 @@ const MAX_REDIRECTS = 10;
 /** Throws `invalid_option` for a URL that cannot be, or does not give what it promises. */
 export async function fetchSource(
   request: SourceRequest,
+  rights: SourceRights,
   egress: EgressGate,
   timeoutMs: number = FETCH_TIMEOUT_MS,
 ): Promise<FetchedSource> {
+  if (!rights.creates) {
+    throw new OrlaError("forbidden", "permission denied to create an edge function");
+  }
   const url = parseSource(request.source);
   const promised = url.hash;
   url.hash = "";
   let refusal: string | undefined;
+  const { options: given } = request;
+  // The statement's own word is no right: the database judges it only afterwards.
+  const options = rights.opensNetwork ? given : { ...given, allowNet: [] };
   // A version of that name which never runs: the gate asks for its rules.
   const version: FunctionVersion = {
     ...{ functionId: "", versionId: "", version: 0, namespace: "default", parameters: null },
-    ...{ name: request.name, language: request.language, options: request.options },
+    ...{ name: request.name, language: request.language, options },
     ...{ returns: null, code: "", module: { code: "", sourceMap: null, style: "main" } },
   };
   using pass = egress.admit({ version, onRefused: (sentence) => refusal = sentence });
@@ -124,7 +141,8 @@ async function download(start: URL, way: Way, signal: AbortSignal): Promise<Uint
     const location = response.headers.get("location");
     if (response.headers.has("orla-egress")) {
       throw sourceError(`${url.href} cannot be fetched: ${await refusalIn(response)}`, {
-        hint: "Functions and their sources reach public addresses, and those that ALLOW_NET opens.",
+        hint:
+          "Functions and their sources reach public addresses, and those that ALLOW_NET opens, which takes the role orla_network.",
       });
     }
     if (response.status >= 300 && response.status < 400 && location !== null) {

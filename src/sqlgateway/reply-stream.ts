@@ -154,6 +154,7 @@ export class ReplyStream {
   #parameter(reader: FieldReader): void {
     const name = reader.string();
     if (name === "client_encoding") this.#state.clientEncoding = reader.string();
+    else if (name === "session_authorization") this.#state.sessionUser = reader.string();
     else if (name === "standard_conforming_strings") {
       this.#state.standardConformingStrings = reader.string() === "on";
     }

@@ -12,6 +12,8 @@ import type { SessionState } from "./session-state.ts";
 /** What translating depends on besides the text. */
 export interface TranslationContext {
   readonly standardConformingStrings: boolean;
+  /** Who logged in: of the rights in force, an upper bound. */
+  readonly sessionUser: string | null;
   /** Why an edge statement cannot be taken from this text at all, or `null`. */
   readonly refusal: string | null;
 }
@@ -84,8 +86,8 @@ export class RequestStream {
   }
 
   #context(refusal: string | null): TranslationContext {
-    const { standardConformingStrings } = this.#options.state;
-    return { standardConformingStrings, refusal };
+    const { standardConformingStrings, sessionUser } = this.#options.state;
+    return { standardConformingStrings, sessionUser, refusal };
   }
 
   /**

@@ -16,6 +16,8 @@ export class SessionState {
   /** ParameterStatus of the same names, as the server reports them. */
   clientEncoding = "UTF8";
   standardConformingStrings = true;
+  /** By `session_authorization`: who logged in, whatever role is set now. */
+  sessionUser: string | null = null;
 
   /** Texts changed in cycles that are not yet answered, oldest first. */
   readonly #rewrites: { place: Place; rewrite: Rewrite }[] = [];

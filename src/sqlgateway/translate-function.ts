@@ -28,10 +28,15 @@ export interface FunctionServices {
   readonly checkOptions?: (language: Language, options: FunctionOptions) => Promise<void>;
 }
 
+/** As one session has them. */
+export interface SessionServices extends FunctionServices {
+  readonly sessionUser: string | null;
+}
+
 export async function createDefinition(
   text: string,
   statement: CreateFunction,
-  services: FunctionServices,
+  services: SessionServices,
 ): Promise<unknown> {
   const language = requiredLanguage(statement);
   const given = parseAllOptions(statement.options);
@@ -68,7 +73,7 @@ export async function createDefinition(
 export async function alterDefinition(
   text: string,
   statement: AlterFunction,
-  services: FunctionServices,
+  services: SessionServices,
 ): Promise<unknown> {
   const { name } = statement;
   const given = parseOptions(statement.options);
@@ -117,7 +122,7 @@ async function codeOf(
   statement: CreateFunction | AlterFunction,
   options: FunctionOptions,
   language: Language,
-  { fetchSource }: FunctionServices,
+  { fetchSource, sessionUser }: SessionServices,
 ): Promise<FoundCode | null> {
   const { code, name } = statement;
   const option = statement.options.find((each) => each.name === "SOURCE");
@@ -135,7 +140,8 @@ async function codeOf(
     throw new OrlaError("not_supported", "SOURCE is not supported here", { position });
   }
   try {
-    const fetched = await fetchSource({ source, language, name: name.name, options });
+    const request = { source, language, name: name.name, options, sessionUser };
+    const fetched = await fetchSource(request);
     const node = { text: fetched.code, span: option.valueSpan, verbatim: false };
     return { code: node, source: fetched.source };
   } catch (thrown) {

@@ -5,7 +5,7 @@ import type { FunctionVersion, Language } from "../functions/function.ts";
 import { withDefaults } from "../functions/options.ts";
 import { createTranslator, edgeTranslator } from "./translate.ts";
 
-const context = { standardConformingStrings: true, refusal: null };
+const context = { standardConformingStrings: true, sessionUser: "me", refusal: null };
 
 async function translated(text: string, refusal: string | null = null): Promise<string> {
   const rewrite = await edgeTranslator.translate(text, { ...context, refusal });

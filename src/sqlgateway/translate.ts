@@ -19,6 +19,7 @@ import {
   createDefinition,
   errorFields,
   type FunctionServices,
+  type SessionServices,
 } from "./translate-function.ts";
 import {
   alterTriggerRequest,
@@ -67,7 +68,7 @@ async function translateText(
   context: TranslationContext,
   services: FunctionServices,
 ): Promise<Rewrite | null> {
-  const { standardConformingStrings, refusal } = context;
+  const { standardConformingStrings, sessionUser, refusal } = context;
   const statements = parseStatements(text, { standardConformingStrings });
   const edge = statements.filter(isEdge);
   if (edge.length === 0) return null;
@@ -77,7 +78,7 @@ async function translateText(
     const { start, end } = statement.span;
     if (refusal !== null) throw new OrlaError("not_supported", refusal, { position: start });
     pieces.push({ kind: "copied", text: text.slice(copied, start), from: copied });
-    pieces.push(...await translateStatement(text, statement, services));
+    pieces.push(...await translateStatement(text, statement, { ...services, sessionUser }));
     copied = end;
   }
   pieces.push({ kind: "copied", text: text.slice(copied), from: copied });
@@ -87,7 +88,7 @@ async function translateText(
 async function translateStatement(
   text: string,
   statement: EdgeStatement,
-  services: FunctionServices,
+  services: SessionServices,
 ): Promise<Piece[]> {
   const place = (name: QualifiedName) => namePlace(text, name);
   try {

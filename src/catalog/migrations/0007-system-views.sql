@@ -65,7 +65,7 @@ GRANT SELECT ON system.edge_nodes TO orla_admin;
 -- Postgres lets everybody execute a new function; ours are for the platform unless named here.
 REVOKE ALL ON ALL ROUTINES IN SCHEMA edge FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION edge.create_function(jsonb), edge.alter_function(jsonb),
-  edge.drop_function(jsonb), edge.rollback_function(jsonb), edge.raise_error(jsonb),
+  edge.drop_function(jsonb), edge.rollback_function(jsonb), edge.raise_error(jsonb), edge.at(text),
   edge.change(text, jsonb), edge.finish(jsonb), edge.run(jsonb),
   edge.invoke(bigint, jsonb), edge.call(bigint, jsonb, name) TO PUBLIC;
 GRANT EXECUTE ON PROCEDURE edge.apply(text, jsonb) TO PUBLIC;

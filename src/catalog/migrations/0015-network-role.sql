@@ -14,14 +14,20 @@ BEGIN
   END IF;
 END $$;
 
+-- `kind` as pg_has_role takes it: USAGE for rights in force, MEMBER for those that SET ROLE can give.
+CREATE FUNCTION edge.has_network_right(who name, kind text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT bool_or(pg_has_role(who, r.oid, kind)) FROM pg_roles r
+  WHERE r.rolname = 'orla_network'
+    OR r.oid = (SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'edge')
+$$;
+
 CREATE FUNCTION edge.check_network_right(f edge.functions, definition jsonb, caller name) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   wanted jsonb := coalesce(definition #> '{options,allowNet}', '[]');
-  has_right boolean := pg_has_role(caller, (SELECT nspowner FROM pg_namespace WHERE nspname = 'edge'), 'USAGE')
-    OR EXISTS (SELECT FROM pg_roles r WHERE r.rolname = 'orla_network' AND pg_has_role(caller, r.oid, 'USAGE'));
 BEGIN
-  IF has_right OR wanted = '[]'
+  IF wanted = '[]' OR edge.has_network_right(caller, 'USAGE')
     OR wanted = edge.definition(f.current_version_id) #> '{options,allowNet}' THEN
     RETURN;
   END IF;
@@ -31,3 +37,6 @@ BEGIN
       THEN format('GRANT orla_network TO %I lets this role set it.', caller)
       ELSE 'CREATE ROLE orla_network NOLOGIN, and grant it to those who may.' END;
 END $$;
+
+REVOKE ALL ON FUNCTION edge.has_network_right(name, text),
+  edge.check_network_right(edge.functions, jsonb, name) FROM PUBLIC;
