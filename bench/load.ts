@@ -64,7 +64,7 @@ export function parseWrk(report: string): LoadResult {
   const failures = /Socket errors: .*|Non-2xx or 3xx responses: .*/.exec(report)?.[0];
   if (failures !== undefined) throw new Error(`not every request succeeded: ${failures}`);
   const latency = (percent: number) => {
-    const found = new RegExp(`^\\s+${percent}%\\s+([\\d.]+)(us|ms|s|m)$`, "m").exec(report);
+    const found = new RegExp(`^\\s+${percent}%\\s+([\\d.]+)(us|ms|s|m)\\s*$`, "m").exec(report);
     if (found === null) throw new Error(`wrk printed no ${percent} %: ${report}`);
     return Number(found[1]) * milliseconds[found[2] ?? ""]!; // the units the pattern allows
   };
