@@ -59,7 +59,10 @@ export class NodeUnderAttack implements AsyncDisposable {
 
   /** The neighbour's instance, which is to outlive everything. */
   async neighbour(): Promise<{ readonly calls: number; readonly pid: number }> {
-    return await (await this.#post("neighbour", null)).json();
+    const response = await this.#post("neighbour", null);
+    const text = await response.text();
+    equal(response.status, 200, text);
+    return JSON.parse(text);
   }
 
   /** Throws when the attack had its way, or was not answered as it should be. */

@@ -181,7 +181,7 @@ export const platformAttacks: readonly Attack[] = [
           const next = await getDbConnection();
           const found = await next.query("SELECT 1 WHERE current_setting('my.mark', true) = 'left' " +
             "OR to_regclass('pg_temp.mark') IS NOT NULL OR EXISTS (SELECT FROM pg_prepared_statements " +
-            "WHERE name = 'mark') OR EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 815)");
+            "WHERE name = 'mark') OR EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid())");
           await next.release();
           if (found.rows.length > 0) return true;
         }
