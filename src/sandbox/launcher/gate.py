@@ -34,23 +34,19 @@ class Gate:
         try:
             fcntl.ioctl(self.descriptor, _RECEIVE, notification)
             identity, call = struct.unpack_from("<Q8xi", notification)
-            allowed, last = self._judge(call)
+            executes = call == number("execveat")
+            allowed = executes != self._executed
             flags, error = (_CONTINUE, 0) if allowed else (0, -errno.EPERM)
             fcntl.ioctl(self.descriptor, _ANSWER, struct.pack("<QqiI", identity, 0, error, flags))
-            return not last
+            self._executed |= executes
+            return executes or not allowed
         except OSError as error:
             if error.errno == errno.ENOENT:
-                return True  # It was killed while it asked.
+                return True  # It was killed while it asked, or has been interrupted and asks again.
             raise
 
     def close(self):
         os.close(self.descriptor)
-
-    def _judge(self, call):
-        if call == number("execveat"):
-            allowed, self._executed = not self._executed, True
-            return allowed, False
-        return self._executed, self._executed
 
 
 def hand_over(descriptor, connection):

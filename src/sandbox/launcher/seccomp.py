@@ -244,6 +244,8 @@ def for_process(program_bytes, pid):
 
 _SET_MODE_FILTER = 1
 _NEW_LISTENER = 1 << 3
+# Once the launcher has heard the question no signal interrupts it: asked twice it would be refused.
+_WAIT_KILLABLE = 1 << 5  # Linux 5.19
 
 
 def install(program_bytes, listen=False):
@@ -253,4 +255,11 @@ def install(program_bytes, listen=False):
     """
     code = ctypes.create_string_buffer(program_bytes, len(program_bytes))
     header = struct.pack("<HxxxxxxQ", len(program_bytes) // 8, ctypes.addressof(code))
-    return syscall("seccomp", _SET_MODE_FILTER, _NEW_LISTENER if listen else 0, header)
+    if not listen:
+        return syscall("seccomp", _SET_MODE_FILTER, 0, header)
+    try:
+        return syscall("seccomp", _SET_MODE_FILTER, _NEW_LISTENER | _WAIT_KILLABLE, header)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        return syscall("seccomp", _SET_MODE_FILTER, _NEW_LISTENER, header)
