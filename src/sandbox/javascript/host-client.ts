@@ -11,6 +11,7 @@ import {
   splitHostFrame,
 } from "../../protocol/host-message.ts";
 import type { Outbox } from "../../protocol/outbox.ts";
+import { uncurryThis } from "../../protocol/primordials.ts";
 import { currentCallId } from "./call-scope.ts";
 import { encodeResult, parseExact } from "./value-codec.ts";
 
@@ -43,6 +44,24 @@ interface Reply {
 
 const { keys, defineProperty } = Object;
 const { captureStackTrace } = Error;
+const Table = Map<number, Pending>;
+const find = uncurryThis(Table.prototype.get) as (
+  table: Map<number, Pending>,
+  id: number,
+) => Pending | undefined;
+const put = uncurryThis(Table.prototype.set) as (
+  table: Map<number, Pending>,
+  id: number,
+  pending: Pending,
+) => void;
+const remove = uncurryThis(Table.prototype.delete) as (
+  table: Map<number, Pending>,
+  id: number,
+) => boolean;
+const forEach = uncurryThis(Table.prototype.forEach) as (
+  table: Map<number, Pending>,
+  visit: (pending: Pending, id: number) => void,
+) => void;
 const Future = Promise;
 const Exception = DOMException;
 const traceLines = /(?:\n\s+at .*)+$/;
@@ -52,8 +71,8 @@ const { apply } = Reflect;
 class HostClient {
   #outbox: Outbox | undefined;
   #lastId = 0;
-  /** By id of the host call. */
-  readonly #pending: Record<number, Pending> = Object.create(null);
+  /** By id of the host call. Not an object: deleting thousands of numbered properties is quadratic. */
+  readonly #pending = new Table();
 
   connect(outbox: Outbox): void {
     this.#outbox = outbox;
@@ -71,19 +90,19 @@ class HostClient {
       }
       const callId = currentCallId();
       const id = ++this.#lastId;
-      this.#pending[id] = { callId, resolve, reject, trace, reply: undefined };
+      put(this.#pending, id, { callId, resolve, reject, trace, reply: undefined });
       sendHostMessage(outbox, FrameType.hostCall, callId, id, message);
     });
   }
 
   replied(flags: number, payload: Uint8Array): void {
     const { id, chunk } = splitHostFrame(payload);
-    const pending = this.#pending[id];
+    const pending = find(this.#pending, id);
     if (pending === undefined) return; // its call was cancelled meanwhile
     const reply = pending.reply ??= new HostMessage();
     reply.add(chunk);
     if ((flags & Flag.end) === 0) return;
-    delete this.#pending[id];
+    remove(this.#pending, id);
     const { value, error } = parseExact(reply.text()) as Reply;
     if (error === undefined) pending.resolve(value);
     else pending.reject(rebuild(error, pending.trace.stack));
@@ -91,14 +110,11 @@ class HostClient {
 
   /** Nobody waits for that call: neither does it wait for anything. */
   cancelled(callId: number): void {
-    const ids = keys(this.#pending) as unknown as number[];
-    for (let i = 0; i < ids.length; i++) {
-      const id = ids[i] as number; // in range
-      const pending = this.#pending[id];
-      if (pending === undefined || pending.callId !== callId) continue;
-      delete this.#pending[id];
+    forEach(this.#pending, (pending, id) => {
+      if (pending.callId !== callId) return;
+      remove(this.#pending, id);
       pending.reject(new Exception("The caller went away or the call timed out", "AbortError"));
-    }
+    });
   }
 }
 
