@@ -16,6 +16,7 @@ import { startHttpGateway } from "../gateway/http-gateway.ts";
 import { createKeyVerifier } from "../gateway/keys.ts";
 import type { TriggerRoutes } from "../gateway/trigger-calls.ts";
 import type { Metrics } from "../observability/metrics.ts";
+import { prepareWasm } from "../runtime/wasm-module.ts";
 import { startSqlGateway } from "../sqlgateway/gateway.ts";
 import { createTranslator } from "../sqlgateway/translate.ts";
 import { addressList } from "../triggers/http/address-list.ts";
@@ -69,10 +70,14 @@ export async function startFronts(options: FrontsOptions): Promise<Fronts> {
         upstream: database.upstream,
         ...tls === null ? {} : { tls },
         translator: createTranslator(
-          (input) =>
-            input.language === "python"
-              ? python.compile(input, input.options ?? defaultOptions)
-              : compiler.compile(input),
+          async (input) => {
+            if (input.language === "python") {
+              return await python.compile(input, input.options ?? defaultOptions);
+            }
+            const module = await compiler.compile(input);
+            if (input.language === "wasm") prepareWasm(module);
+            return module;
+          },
           {
             fetchSource: async (request) =>
               fetchSource(request, await catalog.sourceRights(request.sessionUser), egress),

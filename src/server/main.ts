@@ -15,6 +15,7 @@ import { Metrics } from "../observability/metrics.ts";
 import { teeSink } from "../observability/tee-sink.ts";
 import { chooseLauncher } from "../runtime/confinement/choose-launcher.ts";
 import { lowestLevel, type SandboxReport } from "../runtime/confinement/sandbox-report.ts";
+import { prepareWasm } from "../runtime/wasm-module.ts";
 import { createRuntime, type Runtime } from "../runtime/supervisor.ts";
 import { startCallbackEndpoint } from "../sqlgateway/callback.ts";
 import { besideEmbeddedPostgres, type CallbackPlace, overNetwork } from "./callback-address.ts";
@@ -210,6 +211,9 @@ export async function startOrla(
   triggers.startQueue({ nodeId, catalog, invoker: runtime });
   started.defer(() => triggers.stopQueue());
   await runtime.ready();
+  for (const { language, module } of catalog.current()) {
+    if (language === "wasm") prepareWasm(module);
+  }
   const state: NodeState = {
     pid: Deno.pid,
     http: fronts.http,
