@@ -18,6 +18,7 @@ import { Instance } from "./instance.ts";
 import { installPlatformGlobals } from "./platform-globals.ts";
 import { installNetwork } from "./network.ts";
 import { rehearse } from "./rehearsal.ts";
+import { installResponse } from "./response.ts";
 import { installRegistrations } from "./registrations.ts";
 import { learnConnections } from "./sockets.ts";
 import { installTimers } from "./timers.ts";
@@ -32,6 +33,7 @@ const STARTED = "started";
 /** As much as one wake-up can take off the socket: a full window of body chunks for a few calls. */
 const READ_BYTES = 64 * 1024;
 
+installResponse();
 const started = Deno.openSync(STARTED, { write: true });
 await rehearse(started, new URL("rehearsal", Deno.mainModule).href);
 started.seekSync(0, Deno.SeekMode.Start);

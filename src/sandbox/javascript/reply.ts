@@ -5,6 +5,7 @@ import { encodeMessage, type HttpReplyHead } from "../../protocol/messages.ts";
 import type { Outbox } from "../../protocol/outbox.ts";
 import { copyInto, uncurryThis } from "../../protocol/primordials.ts";
 import { ResponseTooLarge } from "./errors.ts";
+import { sourceOf } from "./response.ts";
 import type { RunningCall } from "./running-call.ts";
 import { acceptedSocket } from "./web-socket.ts";
 
@@ -15,6 +16,7 @@ const getter = <T, R>(prototype: T, name: keyof T) =>
   uncurryThis(Object.getOwnPropertyDescriptor(prototype, name)?.get as (this: T) => R);
 const statusOf = getter<Response, number>(Response.prototype, "status");
 const headersOf = getter<Response, Headers>(Response.prototype, "headers");
+const isUsed = getter<Response, boolean>(Response.prototype, "bodyUsed");
 const bodyOf = getter<Response, ReadableStream<Uint8Array> | null>(Response.prototype, "body");
 const forEachHeader = uncurryThis(Headers.prototype.forEach);
 const getReader = uncurryThis(ReadableStream.prototype.getReader) as (
@@ -56,6 +58,11 @@ export async function sendResponse(outbox: Outbox, call: RunningCall, response: 
     throw new TypeError(
       `a response with status ${head.status} cannot be sent; Response.error() has none`,
     );
+  }
+  const text = sourceOf(response);
+  if (text !== undefined && !isUsed(response)) {
+    const isHead = call.head.kind === "http" && call.head.method === "HEAD";
+    return await sendBody(outbox, call, encodeMessage(head), isHead ? null : text);
   }
   const body = bodyOf(response);
   if (body === null || (call.head.kind === "http" && call.head.method === "HEAD")) {
