@@ -69,6 +69,8 @@ export class ByteReader {
     if (this.#start === this.#end) {
       if (this.#end === this.#buffer.length && this.#end < BULK_BYTES) {
         this.#buffer = new Uint8Array(BULK_BYTES);
+      } else if (this.#end < FIRST_BYTES && this.#buffer.length > FIRST_BYTES) {
+        this.#buffer = new Uint8Array(FIRST_BYTES);
       }
       this.#start = this.#end = 0;
     } else if (this.#end === this.#buffer.length) this.#makeRoom();

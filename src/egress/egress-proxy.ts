@@ -42,6 +42,7 @@
 import type { EgressClient, EgressGate, EgressPass } from "../functions/egress.ts";
 import { qualifiedName } from "../functions/function.ts";
 import { ClientConnection } from "./client-connection.ts";
+import { Lookups } from "./lookups.ts";
 import { type Endpoint, Machine } from "./machine.ts";
 import type { Surroundings } from "./policy.ts";
 import { type Resolver, systemResolver } from "./resolver.ts";
@@ -66,6 +67,8 @@ export interface EgressLimits {
   readonly unknownConnections: number;
   /** For the first request to arrive. */
   readonly firstRequestMs: number;
+  /** For a name to be looked up, its wait for a turn included. */
+  readonly lookupMs: number;
   /** Without a byte in either direction. */
   readonly idleMs: number;
 }
@@ -75,6 +78,8 @@ const DEFAULT_LIMITS: EgressLimits = {
   connectionsPerInstance: 256,
   unknownConnections: 512,
   firstRequestMs: 10_000,
+  // As long as the C library tries two servers.
+  lookupMs: 10_000,
   // As long as a call can take: databases' connections are kept between calls.
   idleMs: 15 * 60_000,
 };
@@ -89,7 +94,7 @@ export class EgressProxy implements EgressGate, AsyncDisposable {
   readonly port: number;
   readonly #listener: Deno.TcpListener;
   readonly #limits: EgressLimits;
-  readonly #resolver: Resolver;
+  readonly #lookups: Lookups;
   readonly #surroundings: Surroundings;
   readonly #secure: Secure;
   readonly #sessions = new Map<string, EgressSession>();
@@ -103,7 +108,7 @@ export class EgressProxy implements EgressGate, AsyncDisposable {
   /** Listens at once, on a free port of loopback. */
   constructor(options: EgressProxyOptions) {
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
-    this.#resolver = options.resolver ?? systemResolver;
+    this.#lookups = new Lookups(options.resolver ?? systemResolver, this.#limits.lookupMs);
     this.#secure = secureWith(options.caCerts ?? []);
     this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     this.port = this.#listener.addr.port;
@@ -123,7 +128,7 @@ export class EgressProxy implements EgressGate, AsyncDisposable {
       client,
       traffic: this.#traffic.of(qualifiedName(client.version)),
       surroundings: this.#surroundings,
-      resolver: this.#resolver,
+      lookups: this.#lookups,
       maxConnections: this.#limits.connectionsPerInstance,
       onEnd: () => this.#sessions.delete(token),
     });

@@ -6,10 +6,10 @@ import { type IpAddress, parseIpAddress } from "../base/ip-address.ts";
 import type { EgressClient, EgressPass } from "../functions/egress.ts";
 import { qualifiedName } from "../functions/function.ts";
 import { connectToAny } from "./connect.ts";
+import type { Lookups } from "./lookups.ts";
 import type { Traffic } from "./traffic.ts";
 import { EgressPolicy, type Surroundings } from "./policy.ts";
 import { Refusal } from "./refusal.ts";
-import type { Resolver } from "./resolver.ts";
 import type { Target } from "./target.ts";
 import { UpstreamPool } from "./upstream-pool.ts";
 
@@ -19,7 +19,7 @@ export interface SessionParts {
   readonly client: EgressClient;
   readonly traffic: Traffic;
   readonly surroundings: Surroundings;
-  readonly resolver: Resolver;
+  readonly lookups: Lookups;
   readonly maxConnections: number;
   readonly onEnd: () => void;
 }
@@ -39,6 +39,7 @@ export class EgressSession implements EgressPass {
   readonly pool = new UpstreamPool();
   readonly #parts: SessionParts;
   readonly #policy: EgressPolicy;
+  readonly #functionName: string;
   readonly #connections = new Set<Ending>();
   readonly #ended = new AbortController();
   readonly #told = new Map<string, number>();
@@ -48,6 +49,7 @@ export class EgressSession implements EgressPass {
     this.token = parts.token;
     this.traffic = parts.traffic;
     this.#parts = parts;
+    this.#functionName = qualifiedName(parts.client.version);
     this.#policy = new EgressPolicy(parts.client.version.options, parts.surroundings);
   }
 
@@ -101,7 +103,7 @@ export class EgressSession implements EgressPass {
   }
 
   async #lookUp(name: string): Promise<IpAddress[]> {
-    const texts = await this.#parts.resolver.resolve(name);
+    const texts = await this.#parts.lookups.resolve(name, this.#functionName);
     // Addresses with a zone, `fe80::1%eth0`, are nobody's business here.
     const addresses = texts.map(parseIpAddress).filter((address) => address !== undefined);
     if (addresses.length === 0) {

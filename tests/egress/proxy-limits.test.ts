@@ -159,6 +159,48 @@ Deno.test("an instance has a number of connections, and others have theirs", asy
   }
 });
 
+Deno.test("names that take for ever hold up only those who ask for them", async () => {
+  await using server = serveOn("127.0.0.2", () => new Response("ok"));
+  let asked = 0;
+  const release = Promise.withResolvers<void>();
+  const resolver = {
+    resolve: async (name: string) => {
+      if (!name.startsWith("slow")) return ["127.0.0.2"];
+      asked++;
+      await release.promise;
+      return [];
+    },
+  };
+  await using rig = await createRig({ resolver, limits: { lookupMs: 500 } });
+  const slow = [rig.admit({ name: "slow" }), rig.admit({ name: "slow" })];
+  const other = rig.admit({ name: "other" });
+  const answers = slow.flatMap(({ token }) =>
+    Array.from({ length: 20 }, (_, index) =>
+      answerTo(
+        rig.proxy,
+        `GET http://slow${index}.test/ HTTP/1.1\r\nProxy-Authorization: Bearer ${token}\r\n\r\n`,
+      ))
+  );
+  await until(() => asked === 8);
+  match(
+    await answerTo(
+      rig.proxy,
+      `GET http://quick.test:${server.port}/ HTTP/1.1\r\nConnection: close\r\n` +
+        `Proxy-Authorization: Bearer ${other.token}\r\n\r\n`,
+    ),
+    /^HTTP\/1\.1 200 /,
+  );
+  for (const answer of await Promise.all(answers)) {
+    match(answer, /^HTTP\/1\.1 502 .*looking up slow\d+\.test took longer than 0\.5 s/s);
+  }
+  release.resolve();
+  const more = `GET http://slow.test/ HTTP/1.1\r\nProxy-Authorization: Bearer ${
+    slow[0]?.token
+  }\r\n\r\n`;
+  match(await answerTo(rig.proxy, more), /the name slow\.test has no address/);
+  equal(asked, 9, "those that waited for a turn were forgotten with whoever wanted them");
+});
+
 Deno.test("a tunnel nobody uses is closed, one in use is not", async () => {
   await using server = listenOn("127.0.0.2", async (connection) => {
     const buffer = new Uint8Array(64);
