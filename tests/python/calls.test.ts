@@ -150,6 +150,8 @@ for (const style of ["def", "async def"]) {
 
   Deno.test(`calls that come before the import is over begin after it, in order: ${style}`, async () => {
     await using instance = await PythonInstance.blank({
+      // One thread, where threads are used: with several, what begins first need not run first.
+      memoryBytes: 1,
       code: `
 import time
 time.sleep(0.2)

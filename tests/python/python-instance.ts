@@ -224,6 +224,21 @@ export class PythonInstance implements AsyncDisposable {
     )).payload;
   }
 
+  /** Bytes of the call's response so far, as soon as there are so many. */
+  received(callId: number, atLeast: number): Promise<number> {
+    const types: number[] = [FrameType.reply, FrameType.body];
+    return this.#eventually(() => {
+      const own = this.frames.filter((frame) =>
+        frame.callId === callId && types.includes(frame.type)
+      );
+      const sizes = own.map(({ type, payload }) =>
+        type === FrameType.reply ? splitHead(payload).body.length : payload.length
+      );
+      const sum = sizes.reduce((total, size) => total + size, 0);
+      return sum >= atLeast ? sum : undefined;
+    });
+  }
+
   async logged(text: string): Promise<LogLine> {
     return await this.#eventually(() => this.logs.find((line) => line.text.includes(text)));
   }
