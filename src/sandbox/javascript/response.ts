@@ -42,7 +42,13 @@ export function installResponse(): void {
       return response;
     },
   });
-  defineProperty(globalThis, "Response", { value: remembering });
+  // Deno has an accessor there.
+  defineProperty(globalThis, "Response", {
+    value: remembering,
+    writable: true,
+    configurable: true,
+    enumerable: false,
+  });
   defineProperty(Original.prototype, "constructor", { value: remembering });
   // Its text is made once, here, where the original would make it and keep it to itself.
   const { json } = {
