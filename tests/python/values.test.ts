@@ -159,11 +159,12 @@ def main(text): return eval(text)`,
   assert.equal(await instance.payload("1"), 1);
 });
 
-const numpy = new Deno.Command("python3", { args: ["-I", "-c", "import numpy"], stderr: "null" });
+const importing = { args: ["-I", "-c", "import numpy"], stderr: "null" } as const;
+const hasNumpy = new Deno.Command("python3", importing).outputSync().success;
 
 Deno.test({
-  name: "numpy's arrays and scalars as results",
-  ignore: !numpy.outputSync().success,
+  name: `numpy's arrays and scalars as results${hasNumpy ? "" : " (skipped: needs numpy)"}`,
+  ignore: !hasNumpy,
   fn: async () => {
     await using instance = await PythonInstance.start({
       code: `
