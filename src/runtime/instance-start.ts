@@ -1,5 +1,6 @@
 /** Starts a blank instance: its directory, its socket, its process. */
 import { OrlaError } from "../base/errors.ts";
+import { removeTree } from "../base/remove-tree.ts";
 import { type InstanceProcess, type Launcher, LauncherLost } from "./launcher.ts";
 
 /** Twenty times what it takes on a busy machine. */
@@ -56,7 +57,7 @@ export async function startInstance(request: StartRequest): Promise<StartedInsta
   } catch (error) {
     process?.kill();
     await process?.exited;
-    await removeDirectory(directory);
+    await removeTree(directory);
     throw error;
   } finally {
     clearTimeout(timer);
@@ -71,19 +72,11 @@ async function prepare(directory: string, socket: string): Promise<Deno.UnixList
     await Deno.writeFile(`${directory}/started`, new Uint8Array(4), { mode: 0o600 });
     return Deno.listen({ transport: "unix", path: socket });
   } catch (cause) {
-    await removeDirectory(directory);
+    await removeTree(directory);
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new OrlaError("unavailable", "an instance's directory cannot be made", {
       cause,
       detail: why,
     });
-  }
-}
-
-export async function removeDirectory(directory: string): Promise<void> {
-  try {
-    await Deno.remove(directory, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }

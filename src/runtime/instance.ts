@@ -12,6 +12,7 @@
  * with it.
  */
 import { type ErrorCode, OrlaError } from "../base/errors.ts";
+import { removeTree } from "../base/remove-tree.ts";
 import type { EgressGate, EgressPass } from "../functions/egress.ts";
 import type { FunctionVersion } from "../functions/function.ts";
 import type { HostServices } from "../functions/host-services.ts";
@@ -36,7 +37,7 @@ import { HostCalls } from "./host-calls.ts";
 import { InstanceChannel } from "./instance-channel.ts";
 import { InstanceCpu } from "./instance-cpu.ts";
 import { InstanceLog } from "./instance-log.ts";
-import { removeDirectory, type StartedInstance } from "./instance-start.ts";
+import type { StartedInstance } from "./instance-start.ts";
 import type { Invocation } from "./invocation.ts";
 import type { InstanceProcess, ProcessExit } from "./launcher.ts";
 import type { Limiter } from "./limits.ts";
@@ -265,6 +266,11 @@ export class Instance {
     return withdrawn;
   }
 
+  /** To be called now and then: it may write files although nothing is asked of it. */
+  look(now: number): void {
+    if (this.#ending === undefined && this.#scratch?.exceeded(now)) this.#end({ kind: "scratch" });
+  }
+
   /**
    * Takes calls back that it has not begun and will not before it has read of it, because its event
    * loop hangs or because it waits for our word: see the sandbox's `start-gate.ts`. Latest first.
@@ -425,7 +431,7 @@ export class Instance {
     const error = wasAssigned ? crashError(this.#ending, exit, this.#knownVersion()) : undefined;
     this.#answerAll(error);
     await this.#scratch?.[Symbol.asyncDispose]();
-    await removeDirectory(this.#options.directory);
+    await removeTree(this.#options.directory);
   }
 
   /** A process whose socket has closed is dying, and how it dies by itself says why. */

@@ -434,6 +434,7 @@ class Supervisor implements Runtime {
     this.#upkeep = this.#options.clock.after(UPKEEP_MS, () => {
       const now = this.#options.clock.now();
       this.#room.measure();
+      for (const instance of this.#instances) instance.look(now);
       for (const pool of this.#pools.values()) {
         pool.upkeep(now);
         if (pool.empty) this.#emptied(pool);

@@ -4,6 +4,7 @@
  */
 import { basename, join } from "node:path";
 import { OrlaError } from "../base/errors.ts";
+import { removeTree } from "../base/remove-tree.ts";
 import { readIfPresent, writePrivateFile } from "./private-file.ts";
 
 /** `sun_path` holds 104 bytes on macOS, 108 on Linux; what we put below is at most this long. */
@@ -35,7 +36,7 @@ export async function createRuntimeDir(
   return {
     path,
     async [Symbol.asyncDispose]() {
-      await Deno.remove(path, { recursive: true }).catch(ignoreAbsent);
+      await removeTree(path);
       await Deno.remove(record).catch(ignoreAbsent);
     },
   };
@@ -47,7 +48,7 @@ async function removeRecorded(record: string): Promise<void> {
   if (path === undefined || !/^orla-[a-z0-9]{8}$/.test(basename(path))) return;
   try {
     // A name in /tmp may be somebody else's by now.
-    if ((await Deno.lstat(path)).uid === Deno.uid()) await Deno.remove(path, { recursive: true });
+    if ((await Deno.lstat(path)).uid === Deno.uid()) await removeTree(path);
   } catch (thrown) {
     ignoreAbsent(thrown);
   }
