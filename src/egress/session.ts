@@ -131,9 +131,4 @@ export class EgressSession implements EgressPass {
     this.#told.set(sentence, now);
     this.#parts.client.onRefused(sentence);
   }
-
-  /** As in system tables and metrics. */
-  get functionName(): string {
-    return qualifiedName(this.#parts.client.version);
-  }
 }

@@ -141,8 +141,15 @@ async function connectTls(
   });
 }
 
+/** Deno asks for no permission to use the system's name server; where the kernel does not forbid it, this does. */
+function resolveDns(): Promise<never> {
+  return Promise.reject(
+    new NotCapable("Names are looked up by the platform, when a connection is made"),
+  );
+}
+
 export function installSockets(): void {
-  for (const [name, value] of Object.entries({ connect, connectTls })) {
+  for (const [name, value] of Object.entries({ connect, connectTls, resolveDns })) {
     Object.defineProperty(Deno, name, {
       value,
       writable: true,
