@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the programs that some tests and benchmarks run besides Orla itself: psql, pgbench,
-# pgbouncer, wrk, curl. Orla needs none of them. Where nothing can be installed, it says what is
+# pgbouncer, wrk, curl, and a Valkey or Redis server. Orla needs none of them. Where nothing can be installed, it says what is
 # missing; the tests that need it are skipped then and say so.
 set -eu
 
@@ -11,6 +11,9 @@ missing() {
   for program in psql pgbench pgbouncer wrk curl; do
     command -v "$program" >/dev/null 2>&1 || printf '%s ' "$program"
   done
+  # Either will do; Redis is what older distributions have.
+  command -v valkey-server >/dev/null 2>&1 || command -v redis-server >/dev/null 2>&1 ||
+    printf 'redis-server '
 }
 
 wanted=$(missing)
