@@ -190,6 +190,6 @@ async function measureWarm(context: RowContext, fresh: Fresh): Promise<Table> {
       const { p50Ms, p99Ms, perSecond }: LoadResult = medians(turns.get(variant) ?? []);
       return { contender: variant.name, figures: [p50Ms, p99Ms, perSecond] };
     }),
-    notes: ["Programs and wasi:http components get fresh memory for each call."],
+    notes: ["A program gets fresh memory for each call."],
   };
 }

@@ -75,7 +75,12 @@ function link(
   const text = Deno.readTextFileSync(url);
   const isTypeScript = url.pathname.endsWith(".ts");
   const code = isTypeScript ? transformSync(text, { mode: "strip-only" }).code : text;
-  const tree = parse(code, { ecmaVersion: "latest", sourceType: "module" });
+  const comments: Span[] = [];
+  const tree = parse(code, {
+    ecmaVersion: "latest",
+    sourceType: "module",
+    onComment: (_isBlock, _text, start, end) => comments.push({ start, end }),
+  });
   let linked = "";
   let offset = 0;
   /** What the module's function returns: `name`, or `name: $1.name` for what is passed on. */
@@ -83,7 +88,7 @@ function link(
   for (const statement of tree.body as unknown as Statement[]) {
     const { type, start, end, source, specifiers = [], declaration } = statement;
     if (!type.startsWith("Import") && !type.startsWith("Export")) continue;
-    linked += code.slice(offset, start);
+    linked += without(comments, code, offset, start);
     offset = end;
     if (type === "ImportDeclaration" && source !== undefined) {
       const imported = specifiers.map((each) => each.imported.name);
@@ -101,11 +106,24 @@ function link(
       }
     } else throw new Error(`${url}: ${type} cannot be linked`);
   }
-  linked += `${code.slice(offset)}\n`;
+  linked += `${without(comments, code, offset, code.length)}\n`;
   if (returned.size > 0) linked += `return { ${[...returned.values()].join()} };`;
   const module = { variable: `$${modules.size}`, code: linked, exported: [...returned.keys()] };
   modules.set(url.href, module);
   return checked(url, module, wanted);
+}
+
+/** The text between two places, without the comments in it: every process would read and keep them. */
+function without(comments: readonly Span[], code: string, start: number, end: number): string {
+  let kept = "";
+  let from = start;
+  for (const comment of comments) {
+    if (comment.start < from || comment.end > end) continue;
+    kept += code.slice(from, comment.start);
+    from = comment.end;
+  }
+  // What types were is spaces.
+  return (kept + code.slice(from, end)).replace(/[ \t]+$/gm, "").replace(/\n{2,}/g, "\n");
 }
 
 function checked(url: URL, module: LinkedModule, wanted: readonly string[]): LinkedModule {

@@ -1,6 +1,6 @@
 /** The module of a WebAssembly function: a loader of ours, its plan, and the binary beside it. */
 import type { CompiledModule, FunctionVersion } from "../functions/function.ts";
-import type { WasmPlan } from "../protocol/wasm-plan.ts";
+import type { WasmCallPlan, WasmPlan } from "../protocol/wasm-plan.ts";
 import { linkExports } from "./script-linker.ts";
 
 export interface ModuleFile {
@@ -33,7 +33,8 @@ export function wasmModule({ module, code }: Pick<FunctionVersion, "module" | "c
 }
 
 type Loader =
-  | "load-call"
+  | "load-numbers"
+  | "load-texts"
   | "load-reactor"
   | "load-command"
   | "load-component"
@@ -42,12 +43,17 @@ type Loader =
 function loaderOf(plan: WasmPlan): Loader {
   switch (plan.kind) {
     case "call":
-      return plan.wasi ? "load-reactor" : "load-call";
+      if (plan.wasi) return "load-reactor";
+      return hasTexts(plan) ? "load-texts" : "load-numbers";
     case "command":
       return "load-command";
     case "component":
       return plan.wasi ? "load-component-wasi" : "load-component";
   }
+}
+
+function hasTexts({ arguments: list, result }: WasmCallPlan): boolean {
+  return result.kind === "text" || list.some(({ kind }) => kind === "text");
 }
 
 const loaders = new Map<Loader, string>();

@@ -1,7 +1,7 @@
 /** Entry of the loader for modules that import WASI and export functions: libraries, "reactors". */
 import type { WasmCallPlan } from "../../protocol/wasm-plan.ts";
 import type { LoadOptions } from "./load-options.ts";
-import { handlerFor } from "./call.ts";
+import { handlerFor } from "./text-call.ts";
 import { assemblyScriptImports } from "./host-imports.ts";
 import { OutputLines } from "./output-lines.ts";
 import { WasmProgram } from "./program.ts";

@@ -1,48 +1,22 @@
-/** Calls a function of a core module as its plan says. */
+/** Calls a function of texts, and of numbers beside them. */
 import type { WasmArgument, WasmCallPlan, WasmResult } from "../../protocol/wasm-plan.ts";
-import { InvalidInput } from "./invalid-input.ts";
 import { LinearMemory } from "./linear-memory.ts";
+import { type Call, type Handler, handlerOf, numberCall } from "./number-call.ts";
 import { fromWasm, toWasm } from "./numbers.ts";
 import { functionOf, type WasmProgram } from "./program.ts";
 import { fromBytes, toBytes } from "./texts.ts";
 
-type Handler = (...values: unknown[]) => unknown;
-
+/** Of either kind. */
 export function handlerFor(plan: WasmCallPlan, program: WasmProgram): Handler {
-  const call = plan.memory === null || !hasTexts(plan)
+  const { memory } = plan;
+  const call = memory === null || !hasTexts(plan)
     ? numberCall(plan, program)
-    : textCall({ ...plan, memory: plan.memory }, program);
-  return (...values) => {
-    if (plan.arguments.some((argument, index) => cannotBeNull(argument, values[index]))) {
-      return null;
-    }
-    try {
-      return call(values);
-    } catch (error) {
-      if (!(error instanceof InvalidInput)) program.discard();
-      throw error;
-    }
-  };
+    : textCall({ ...plan, memory }, program);
+  return handlerOf(plan, program, call);
 }
 
 function hasTexts(plan: WasmCallPlan): boolean {
   return plan.result.kind === "text" || plan.arguments.some(({ kind }) => kind === "text");
-}
-
-/** Neither numbers nor plain texts have a NULL: as with STRICT, nothing is called then. */
-function cannotBeNull(argument: WasmArgument, value: unknown): boolean {
-  const isJson = argument.kind === "text" && argument.form === "json";
-  return !isJson && (value === null || value === undefined);
-}
-
-function numberCall(plan: WasmCallPlan, program: WasmProgram): (values: unknown[]) => unknown {
-  return (values) => {
-    const words = plan.arguments.map((argument, index) =>
-      argument.kind === "number" ? toWasm(argument, values[index]) : 0
-    );
-    const returned = functionOf(program.instance(), plan.entry)(...words);
-    return plan.result.kind === "number" ? fromWasm(plan.result, returned) : null;
-  };
 }
 
 /** As much as a module that cannot give memory back may take before it starts anew. */
@@ -53,7 +27,7 @@ const UNTOUCHED = 0xffff_ffff;
 
 type TextPlan = WasmCallPlan & { readonly memory: string };
 
-function textCall(plan: TextPlan, program: WasmProgram): (values: unknown[]) => unknown {
+function textCall(plan: TextPlan, program: WasmProgram): Call {
   const byOutPointer = plan.result.kind === "text" && plan.result.pass === "out-pointer";
   let instance: WebAssembly.Instance | undefined;
   let memory: LinearMemory;

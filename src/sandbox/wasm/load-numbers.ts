@@ -1,7 +1,7 @@
-/** Entry of the loader for modules without WASI. */
+/** Entry of the loader for functions of numbers without WASI. */
 import type { WasmCallPlan } from "../../protocol/wasm-plan.ts";
 import type { LoadOptions } from "./load-options.ts";
-import { handlerFor } from "./call.ts";
+import { handlerOf, numberCall } from "./number-call.ts";
 import { assemblyScriptImports } from "./host-imports.ts";
 import { WasmProgram } from "./program.ts";
 
@@ -10,5 +10,6 @@ export function load(plan: WasmCallPlan, { bytes }: LoadOptions) {
     const { env, ready } = assemblyScriptImports();
     return { imports: { env }, ready };
   };
-  return handlerFor(plan, new WasmProgram(bytes, makeImports, plan.initialize));
+  const program = new WasmProgram(bytes, makeImports, plan.initialize);
+  return handlerOf(plan, program, numberCall(plan, program));
 }
