@@ -77,6 +77,7 @@ export class Triggers implements AsyncDisposable {
     return this.#queue = new JobQueue({
       ...{ pool, directory, nodeId, log, invoker, functions: catalog },
       concurrency: config.queueConcurrency,
+      keepPayloadDays: config.executionDays,
     });
   }
 

@@ -147,7 +147,20 @@ async function translateStatement(
       case "fire_trigger":
         return call("fire_trigger", fireTriggerRequest(text, statement));
       case "replay_execution":
-        throw new OrlaError("not_supported", "REPLAY is not supported yet");
+        return [
+          written("SELECT "),
+          written(
+            `edge.replay_execution(${
+              jsonLiteral({
+                ...place(statement.name),
+                executionId: statement.executionId.text,
+                idPosition: characterPosition(text, statement.executionId.span.start),
+                version: statement.version,
+              })
+            }) AS ${quoteIdentifier(statement.name.name)}`,
+            statement.name.span.start,
+          ),
+        ];
     }
   } catch (thrown) {
     // The statement's meaning is wrong, not its form: what stands before it may run.

@@ -194,3 +194,37 @@ Deno.test("a switched-off trigger's messages wait for it", async () => {
   await session.rows("ENABLE TRIGGER patient");
   assert.deepEqual(await until(() => doneBy("patient"), ({ length }) => length === 1), [1]);
 });
+
+Deno.test("a recorded event runs again, against any version, without what was redacted", async () => {
+  const answer = (says: string) =>
+    `CREATE OR REPLACE EDGE FUNCTION replayed LANGUAGE javascript AS $$
+    export const handler = (payload) => ({ ${says}: payload });
+  $$`;
+  await session.rows(answer("one"));
+  await session.rows(`CREATE TRIGGER replayed ON QUEUE 'replayed' REDACT = ('card')
+    EXECUTE EDGE FUNCTION replayed`);
+  await session.rows(
+    `SELECT edge.enqueue('replayed', '{"who": "ada", "pay": {"card": "4242"}}')`,
+  );
+  const [row] = await until(
+    () =>
+      session.rows(
+        "SELECT execution_id FROM edge.captured_payloads WHERE trigger_name = 'replayed'",
+      ),
+    ({ length }) => length === 1,
+  );
+  await session.rows(answer("two"));
+  const replay = (version = "") =>
+    session.value(`EXECUTE EDGE FUNCTION replayed REPLAY '${row?.["execution_id"]}' ${version}`);
+  const payload = { who: "ada", pay: { card: "[redacted]" } };
+  assert.deepEqual(await replay(), { two: payload });
+  assert.deepEqual(await replay("VERSION 1"), { one: payload });
+  const unknown = "EXECUTE EDGE FUNCTION replayed REPLAY '0190a0b0-0000-7000-8000-000000000000'";
+  const { code, position } = await session.failure(unknown);
+  assert.deepEqual([code, position], ["42704", String(unknown.indexOf("0190") + 1)]);
+  await session.rows("CREATE ROLE stranger");
+  await session.rows("SET ROLE stranger");
+  const denied = await session.failure(unknown);
+  await session.rows("RESET ROLE");
+  assert.equal(denied.code, "42501");
+});

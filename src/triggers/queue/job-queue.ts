@@ -19,10 +19,13 @@ import { taskOf } from "./job.ts";
 import { JobLimits } from "./job-limits.ts";
 import { type Job, type JobRunnerOptions, runJob } from "./job-runner.ts";
 import { OutboxRelay } from "./outbox-relay.ts";
+import { PayloadCapture } from "./payload-capture.ts";
 import { QUEUE_SCHEMA } from "./queue-schema.ts";
 import { retryDelay } from "./retry.ts";
 
-export interface JobQueueOptions extends JobRunnerOptions {
+export interface JobQueueOptions extends Omit<JobRunnerOptions, "capture"> {
+  /** How long payloads are kept for replay. */
+  readonly keepPayloadDays: number;
   readonly pool: pg.Pool;
   readonly directory: TriggerDirectory;
   readonly nodeId: string;
@@ -73,6 +76,7 @@ export class JobQueue implements AsyncDisposable {
   readonly #log: Logger;
   readonly #limits = new JobLimits();
   readonly #relay: OutboxRelay;
+  readonly #capture: PayloadCapture;
   readonly #stopping: (() => void)[] = [];
   #runner: Runner | undefined;
   #tasks = "";
@@ -88,6 +92,7 @@ export class JobQueue implements AsyncDisposable {
     this.#options = options;
     this.#log = log.with({ part: "queue" });
     this.#relay = new OutboxRelay(pool, this.#log);
+    this.#capture = new PayloadCapture(pool, this.#log);
     const timer = setInterval(() => void this.#keepHouse(), HOUSEKEEPING_MS);
     this.#stopping.push(
       directory.onChange(() => this.#follow()),
@@ -105,6 +110,7 @@ export class JobQueue implements AsyncDisposable {
     await this.#relay[Symbol.asyncDispose]();
     await this.#changing;
     await this.#runner?.stop();
+    await this.#capture[Symbol.asyncDispose]();
     await this.#options.pool.query(
       "DELETE FROM edge.queue_workers WHERE node_id = $1",
       [this.#options.nodeId],
@@ -210,7 +216,10 @@ export class JobQueue implements AsyncDisposable {
     }
     if (!this.#limits.enter(task)) throw sendBack("its trigger is at its limit");
     try {
-      const outcome = await runJob(trigger, job, this.#options);
+      const outcome = await runJob(trigger, job, {
+        ...this.#options,
+        capture: this.#capture,
+      });
       switch (outcome.kind) {
         case "succeeded":
           return;
@@ -233,13 +242,14 @@ export class JobQueue implements AsyncDisposable {
 
   /**
    * Messages of one key are in order, also when one fails: those after it wait for its next attempt.
-   * The library alone would let them overtake it.
+   * The library alone would let them overtake it. Those that were made to wait count as well; only a
+   * delay of the sender's own lets later ones go first.
    */
   async #earlierOfItsKey(job: QueuedJob): Promise<Date | null> {
     if (job.job_queue_id === null) return null;
     const { rows } = await this.#options.pool.query(
       `SELECT min(e.run_at) AS at FROM edge_queue.jobs e JOIN edge_queue.jobs me USING (queue_name)
-       WHERE me.id = $1 AND e.id < me.id AND e.attempts > 0`,
+       WHERE me.id = $1 AND e.id < me.id AND e.last_error IS NOT NULL`,
       [job.id],
     );
     return earlierRow.parse(rows[0]).at;
@@ -306,6 +316,11 @@ export class JobQueue implements AsyncDisposable {
       const { rows } = await this.#options.pool.query(
         `SELECT count(*)::int AS nodes, edge.free_lost_jobs() AS freed FROM edge.nodes n
          WHERE n.heartbeat_at > pg_catalog.clock_timestamp() - interval '30 s'`,
+      );
+      await this.#options.pool.query(
+        `DELETE FROM edge.captured_payloads
+         WHERE captured_at < pg_catalog.clock_timestamp() - $1 * interval '1 day'`,
+        [this.#options.keepPayloadDays],
       );
       this.#nodes = Math.max(1, nodesRow.parse(rows[0]).nodes);
       this.#follow();

@@ -14,6 +14,7 @@ import type { FunctionsById } from "../functions-by-id.ts";
 import type { Trigger } from "../trigger.ts";
 import { optionOf } from "../trigger-options.ts";
 import { jobInput } from "./job.ts";
+import type { PayloadCapture } from "./payload-capture.ts";
 
 export interface Job {
   readonly id: string;
@@ -23,6 +24,7 @@ export interface Job {
 }
 
 export interface JobRunnerOptions {
+  readonly capture: PayloadCapture;
   readonly functions: FunctionsById;
   readonly invoker: Invoker;
 }
@@ -36,7 +38,7 @@ export type JobOutcome =
 export async function runJob(
   trigger: Trigger,
   job: Job,
-  { functions, invoker }: JobRunnerOptions,
+  { functions, invoker, capture }: JobRunnerOptions,
 ): Promise<JobOutcome> {
   try {
     const version = functions.currentVersion(trigger.functionId);
@@ -46,12 +48,19 @@ export async function runJob(
     requireEnabled(version);
     const { input, shape, eventId } = jobInput(trigger, version, job);
     const visibleMs = optionOf(trigger, "VISIBILITY_TIMEOUT");
+    const executionId = uuidV7();
+    const triggerName = qualifiedName(trigger);
+    if (optionOf(trigger, "CAPTURE") === true) {
+      const { functionId } = trigger;
+      const redact = optionOf(trigger, "REDACT") as readonly string[]; // a list option
+      capture.add({ executionId, functionId, triggerName, eventId, shape, input, redact });
+    }
     await invoker.invoke(version, {
       kind: "payload",
-      executionId: uuidV7(),
+      executionId,
       trigger: trigger.kind,
       caller: { role: trigger.owner, service: false },
-      cause: { triggerName: qualifiedName(trigger), eventId },
+      cause: { triggerName, eventId },
       arrivedAt: performance.now(),
       input,
       shape,

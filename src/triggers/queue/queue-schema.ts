@@ -12,11 +12,16 @@ export const QUEUE_SCHEMA = "edge_queue";
 /** Changes with the library's version, which brings migrations of its own. */
 const LIBRARY = "graphile-worker 0.18.0";
 
+const FILES = ["./queue.sql", "./replay.sql"];
+
 const commentRow = z.object({ comment: z.string().nullable() });
 
 /** Costs one query when there is nothing to do. */
 export async function prepareQueueSchema(pool: pg.Pool, log: Logger): Promise<void> {
-  const sql = await readFile(new URL("./queue.sql", import.meta.url), "utf8");
+  const files = await Promise.all(
+    FILES.map((name) => readFile(new URL(name, import.meta.url), "utf8")),
+  );
+  const sql = files.join("\n");
   const release = `${LIBRARY} ${createHash("sha256").update(sql).digest("hex").slice(0, 16)}`;
   const { rows } = await pool.query(
     "SELECT pg_catalog.obj_description(pg_catalog.to_regnamespace($1), 'pg_namespace') AS comment",
