@@ -167,4 +167,6 @@ export interface Target {
   readonly hostname: string;
   readonly hostAddress: string;
   readonly uid: number;
+  /** SHA-256, in hexadecimal, of what nobody in an instance may know. */
+  readonly secretHashes: readonly string[];
 }

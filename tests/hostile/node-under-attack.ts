@@ -1,5 +1,6 @@
 /** A real node, what is worth attacking around it, and one attack after another. */
 import { deepEqual, equal, match, notEqual, ok } from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import pg from "pg";
 import { type ErrorCode, errorMeanings } from "../../src/base/errors.ts";
@@ -209,8 +210,15 @@ export class NodeUnderAttack implements AsyncDisposable {
       secretFile: join(dataDir, "keys.json"),
       ...{ port, redirectPort, unixSocket, abstractName, hostname, hostAddress },
       uid: Deno.uid() ?? 0,
+      secretHashes: secretsOf(this.orla).map((secret) =>
+        createHash("sha256").update(secret).digest("hex")
+      ),
     };
   }
+}
+
+function secretsOf({ serviceKey, anonKey, databaseUrl }: OrlaProcess): string[] {
+  return [serviceKey, anonKey, decodeURIComponent(new URL(databaseUrl).password)];
 }
 
 interface Answer {

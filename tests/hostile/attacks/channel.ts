@@ -172,26 +172,33 @@ return False`,
     },
   },
   {
-    name: "look into the interpreter's frames for what it keeps",
+    name: "search the interpreter's memory for the node's secrets",
     code: {
       python: refused(
         ["supervisor"],
-        `import gc, sys
-found = []
+        `import gc, hashlib, re, sys
+found = set()
+def keep(value):
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if isinstance(value, str):
+        found.update(re.findall(r"[\\w.-]{12,}", value[:100000]))
 frame = sys._getframe()
 while frame is not None:
-    found.extend(str(value) for value in list(frame.f_locals.values()))
+    for value in list(frame.f_locals.values()):
+        keep(value)
     frame = frame.f_back
+gc.unfreeze()
 for kept in gc.get_objects():
-    if isinstance(kept, (str, bytes)):
-        found.append(str(kept))
-    elif isinstance(kept, dict):
-        found.extend(str(value) for value in list(kept.values())[:50] if isinstance(value, (str, bytes)))
-text = "\\n".join(found)
-return target["marker"] in text.replace(str(target), "")`,
-        {
-          noControl: "there is nothing to find",
-        },
+    if isinstance(kept, dict):
+        for value in list(kept.values()):
+            keep(value)
+    elif isinstance(kept, (list, tuple, set)):
+        for value in list(kept):
+            keep(value)
+hashes = {hashlib.sha256(text.encode()).hexdigest() for text in found}
+return len(found) < 100 or any(secret in hashes for secret in target["secretHashes"])`,
+        { noControl: "there is nothing to find" },
       ),
     },
   },

@@ -156,15 +156,34 @@ with socket.socket(socket.AF_UNIX) as s:
     },
   },
   {
-    name: "serve HTTP on a unix socket",
+    name: "serve HTTP on an abstract unix socket",
     code: {
       javascript: refused(
         ["permissions", "seccomp"],
+        `const http = await builtin("http");
+        return await new Promise((resolve, reject) => {
+          const server = http.createServer();
+          server.on("error", reject);
+          server.listen("\\0orla-" + crypto.randomUUID(), () => { server.close(); resolve(true); });
+        });`,
+      ),
+    },
+  },
+  {
+    name: "connect with the classes below Node's modules",
+    code: {
+      javascript: refused(
+        POLICY,
         `
-        const path = "\\0orla-" + crypto.randomUUID();
-        const server = Deno.serve({ path, onListen() {} }, () => new Response());
-        await server.shutdown();
-        return true;`,
+        const { TCP, TCPConnectWrap } = (await builtin("process")).default.binding("tcp_wrap");
+        return await new Promise((resolve, reject) => {
+          const tcp = new TCP(0);
+          const request = new TCPConnectWrap(0);
+          request.oncomplete = (status) => { tcp.close(); status === 0 ? resolve(true) : reject(new Error("status " + status)); };
+          const status = tcp.connect(request, "127.0.0.1", target.port);
+          if (status !== 0) reject(new Error("status " + status));
+        });`,
+        { noControl: "Deno may not have them" },
       ),
     },
   },
