@@ -17,10 +17,22 @@ import { memory } from "./rows/memory.ts";
 import { python } from "./rows/python.ts";
 import { sql } from "./rows/sql.ts";
 import { startup } from "./rows/startup.ts";
+import { triggers } from "./rows/triggers.ts";
 import { warm } from "./rows/warm.ts";
 import { wasm } from "./rows/wasm.ts";
 
-const rows: readonly Row[] = [cold, warm, memory, python, sql, gateway, startup, held, wasm];
+const rows: readonly Row[] = [
+  cold,
+  warm,
+  memory,
+  python,
+  sql,
+  gateway,
+  startup,
+  held,
+  wasm,
+  triggers,
+];
 
 function usage(): string {
   const names = rows.map(({ name, question }) => `  ${name.padEnd(9)} ${question}`).join("\n");
