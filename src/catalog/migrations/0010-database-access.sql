@@ -57,16 +57,29 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         'pg_read_all_data', 'pg_write_all_data')))
 $$;
 
+-- The acting role of a login; nothing for other roles. A function's SQL can call functions as its bare
+-- login, which must not get logins of its own.
+CREATE FUNCTION edge.role_behind(login name) RETURNS name
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT a.rolname
+  FROM pg_roles l
+  JOIN pg_auth_members m ON m.member = l.oid
+  JOIN pg_roles a ON a.oid = m.roleid
+  WHERE l.rolname = login AND login ~ '^orla_as_\d+_\d+_\d+$'
+    AND a.oid::text = split_part(login, '_', 4)
+$$;
+
 -- No function acts as the platform: orla_service takes the place of such a role.
 CREATE FUNCTION edge.acting_role(wanted name) RETURNS name
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  id oid := (SELECT r.oid FROM pg_roles r WHERE r.rolname = wanted);
+  acting name := coalesce(edge.role_behind(wanted), wanted);
+  id oid := (SELECT r.oid FROM pg_roles r WHERE r.rolname = acting);
 BEGIN
   IF id IS NULL THEN
     RAISE EXCEPTION 'role "%" does not exist', wanted USING ERRCODE = '42704';
   END IF;
-  RETURN CASE WHEN edge.has_platform_rights(id) THEN 'orla_service' ELSE wanted END;
+  RETURN CASE WHEN edge.has_platform_rights(id) THEN 'orla_service' ELSE acting END;
 END $$;
 
 -- The acting role of SERVICE_ROLE: that of the function's owner.
@@ -93,7 +106,7 @@ DECLARE
 BEGIN
   IF acting_id IS NULL THEN
     RAISE EXCEPTION 'role "%" does not exist', acting USING ERRCODE = '42704';
-  ELSIF edge.has_platform_rights(acting_id) THEN
+  ELSIF edge.has_platform_rights(acting_id) OR edge.role_behind(acting) IS NOT NULL THEN
     RAISE EXCEPTION 'functions may not act as role "%"', acting USING ERRCODE = '42501';
   END IF;
   login := format('orla_as_%s_%s_%s', this_database, acting_id, slot);

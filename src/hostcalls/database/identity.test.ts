@@ -1,6 +1,12 @@
 /** Whose rights statements have, and that no statement gets others. */
 import assert from "node:assert/strict";
-import { refusal as databaseRefusal, startTestServer } from "../../catalog/test-database.ts";
+import { silentLogger } from "../../base/log.ts";
+import { migrate } from "../../catalog/migrate.ts";
+import {
+  createRequest,
+  refusal as databaseRefusal,
+  startTestServer,
+} from "../../catalog/test-database.ts";
 import { HostCallError } from "../../functions/host-services.ts";
 import { OrlaError } from "../../base/errors.ts";
 import { startTestAccess } from "./test-access.ts";
@@ -79,7 +85,7 @@ Deno.test("identity", async (t) => {
       await (async () => {
         await root.query("SET ROLE ann");
         const made = await root.value("SELECT edge.create_function($1)->>'functionId'", [
-          (await import("../../catalog/test-database.ts")).createRequest({ name: "f" }),
+          createRequest({ name: "f" }),
         ]);
         await root.query("RESET ROLE");
         return made;
@@ -274,6 +280,19 @@ Deno.test("identity", async (t) => {
     );
   });
 
+  await t.step("a bare login that calls a function is the role it stands for", async () => {
+    const login = await root.value("SELECT login FROM edge.open_login('ann', 7)");
+    assert.equal(await root.value("SELECT edge.acting_role($1)", [login]), "ann");
+    using nested = access.invoke({ role: String(login) });
+    assert.equal(await nested.value("SELECT current_user"), "ann");
+    const { code } = await databaseRefusal(root.query("SELECT edge.open_login($1, 0)", [login]));
+    assert.equal(code, "42501");
+    // Whoever is only called like one is not believed.
+    await root.query("CREATE ROLE orla_as_1_10_0");
+    assert.equal(await root.value("SELECT edge.acting_role('orla_as_1_10_0')"), "orla_as_1_10_0");
+    await root.query("DROP ROLE orla_as_1_10_0");
+  });
+
   await t.step("logins of roles that are gone go, too", async () => {
     await root.query("CREATE ROLE shortlived");
     {
@@ -289,5 +308,66 @@ Deno.test("identity", async (t) => {
     await root.query("CREATE ROLE another");
     await root.query("SELECT edge.open_login('another', 0)");
     assert.equal(await logins(), 0);
+  });
+});
+
+Deno.test("a platform that is no superuser", async (t) => {
+  await using server = await startTestServer();
+  await using db = await server.createDatabase("empty");
+  const root = await db.connect();
+  const { password } = server.postgres;
+  await root.query(`
+    CREATE ROLE platform LOGIN CREATEROLE PASSWORD '${password}';
+    GRANT orla_admin TO platform;
+    GRANT CREATE ON DATABASE ${db.config.database} TO platform;
+    CREATE SCHEMA edge_dblink AUTHORIZATION platform; CREATE EXTENSION dblink SCHEMA edge_dblink;
+    CREATE ROLE ann; CREATE ROLE ben`);
+  const platform = await db.connect("platform");
+  // Roles are the server's: those of the template's migration belong to its superuser.
+  await root.query(
+    `GRANT orla_anon, orla_service, ann TO platform WITH ADMIN OPTION, INHERIT FALSE`,
+  );
+  await migrate(platform.client, silentLogger);
+  await using access = startTestAccess({ ...db, admin: platform.client });
+
+  await t.step("lets functions act as the roles it administers", async () => {
+    for (
+      const [options, role] of [[{}, "orla_anon"], [{ service: true }, "orla_service"], [{
+        role: "ann",
+      }, "ann"]] as const
+    ) {
+      using invocation = access.invoke(options);
+      assert.equal(await invocation.value(WHO), `${role}/orla_as`);
+    }
+  });
+
+  await t.step("says what is missing for others", async () => {
+    using ben = access.invoke({ role: "ben" });
+    const { code, message } = await refusal(ben.query("SELECT 1"));
+    assert.equal(code, "forbidden");
+    assert.match(
+      String(message),
+      /Functions cannot use the database: permission denied to grant role/,
+    );
+  });
+
+  await t.step("is no role to act as", async () => {
+    using invocation = access.invoke({ role: "platform" });
+    assert.equal(await invocation.value("SELECT current_user"), "orla_service");
+  });
+
+  await t.step("ends statements that resist", async () => {
+    const invocation = access.invoke();
+    const stubborn = refusal(invocation.query(`DO $$ BEGIN LOOP
+      BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END $$`));
+    const running = () =>
+      root.value(
+        "SELECT count(*)::int FROM pg_stat_activity WHERE query LIKE 'DO %' AND state = 'active'",
+      );
+    const giveUp = performance.now() + 10_000;
+    while (await running() !== 1) assert.ok(performance.now() < giveUp);
+    invocation.cancel();
+    await stubborn;
+    while (await running() !== 0) assert.ok(performance.now() < giveUp);
   });
 });

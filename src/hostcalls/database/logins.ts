@@ -12,6 +12,9 @@ const ROLE_TTL_MS = 2_000;
 /** A node has few roles to act as; the rest is a misuse of the cache. */
 const MAX_CACHED_ROLES = 1000;
 
+const UNDEFINED_OBJECT = "42704";
+const INSUFFICIENT_PRIVILEGE = "42501";
+
 const roleRow = z.object({ role: z.string().nullable() });
 const loginRow = z.object({ login: z.string(), password: z.string() });
 
@@ -87,8 +90,7 @@ export class Logins {
       return await this.#database.query(sql, values);
     } catch (cause) {
       const { code, message } = cause as { readonly code?: unknown; readonly message: string };
-      if (code === "42704") throw new OrlaError("forbidden", message, { cause });
-      if (code === "42501") {
+      if (code === UNDEFINED_OBJECT || code === INSUFFICIENT_PRIVILEGE) {
         throw new OrlaError("forbidden", `Functions cannot use the database: ${message}`, {
           cause,
           hint:
