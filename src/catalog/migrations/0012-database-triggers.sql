@@ -19,6 +19,11 @@ DECLARE
   genuine boolean;
 BEGIN
   SELECT * INTO t FROM edge.triggers e WHERE e.trigger_id = id;
+  SELECT true INTO genuine FROM pg_trigger g
+    WHERE g.oid = t.pg_trigger AND g.tgrelid = relation AND g.tgname = trigger_name;
+  IF genuine THEN
+    RETURN t;
+  END IF;
   WITH RECURSIVE line AS (
     SELECT g.oid, g.tgparentid FROM pg_trigger g
       WHERE g.tgrelid = relation AND g.tgname = trigger_name
@@ -69,7 +74,7 @@ DECLARE
   above text;
   t edge.triggers;
   f edge.functions;
-  v edge.versions;
+  parameters jsonb;
   extra jsonb;
   origin text;
 BEGIN
@@ -81,12 +86,12 @@ BEGIN
   END IF;
   t := edge.firing_trigger(id, relation, trigger_name);
   SELECT * INTO f FROM edge.functions e WHERE e.function_id = t.function_id;
-  SELECT * INTO v FROM edge.versions e WHERE e.version_id = f.current_version_id;
+  SELECT e.parameters INTO parameters FROM edge.versions e WHERE e.version_id = f.current_version_id;
   extra := jsonb_build_object('trigger', t.name, 'kind', 'database',
     'deadlineMs', t.options -> 'deadlineMs');
   BEGIN
     RETURN jsonb_build_object('result', edge.exchange(f, caller, extra,
-      edge.fit_arguments(t, v.parameters,
+      edge.fit_arguments(t, parameters,
         edge.trigger_arguments(t, operation, relation::regclass, new_row, old_row))),
       'function', f.wrapper::regproc::text);
   EXCEPTION
