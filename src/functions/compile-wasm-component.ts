@@ -6,7 +6,8 @@
 import type { WasmComponentEntry } from "../protocol/wasm-plan.ts";
 import { OrlaError } from "../base/errors.ts";
 import type { Source } from "./compile-diagnostic.ts";
-import { textForm, WasmRefusal, type WasmSignature } from "./compile-wasm-plan.ts";
+import { WasmRefusal, type WasmSignature } from "./compile-wasm-plan.ts";
+import { textForm } from "./compile-wasm-types.ts";
 import { readWit, type Wit, type WitFunction } from "./compile-wasm-wit.ts";
 import type { CompiledModule } from "./function.ts";
 import { compiled, refused } from "./compile-wasm-result.ts";
