@@ -121,13 +121,15 @@ CREATE FUNCTION edge.row_changes(
 ) RETURNS jsonb LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   result jsonb := answer -> 'result';
-  shown name := (SELECT c.relname FROM pg_class c WHERE c.oid = relation);
+  shown name;
   unknown text;
 BEGIN
-  CASE coalesce(jsonb_typeof(result), 'null')
-    WHEN 'null' THEN RETURN NULL;
+  IF result IS NULL OR result IN ('true', 'null') THEN
+    RETURN NULL;
+  END IF;
+  SELECT c.relname INTO shown FROM pg_class c WHERE c.oid = relation;
+  CASE jsonb_typeof(result)
     WHEN 'boolean' THEN
-      IF result = 'true' THEN RETURN NULL; END IF;
       RAISE EXCEPTION 'new row for relation "%" was refused by trigger "%"', shown, trigger_name
         USING ERRCODE = '23514', CONSTRAINT = trigger_name,
           HINT = format('Edge function %s returned false.', answer ->> 'function');
