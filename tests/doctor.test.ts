@@ -81,7 +81,16 @@ test("tells the level of each runtime, and leaves nothing behind", isLinux, asyn
     equal(enforced.length + missing.length, 6);
   }
   deepEqual(told.checks.filter(({ state }) => state === "problem"), []);
-  for (const name of ["python3", "Postgres", "HTTP port", "disk space", "open files"]) {
+  for (
+    const name of [
+      "python3 of the launcher",
+      "Python environment default",
+      "Postgres",
+      "HTTP port",
+      "disk space",
+      "open files",
+    ]
+  ) {
     equal(stateOf(told, name), "ok", name);
   }
   deepEqual([...Deno.readDirSync(home)].filter(({ name }) => name === "data"), []);
@@ -110,6 +119,20 @@ test("says what is wrong and what to do about it", isLinux, async (home) => {
   for (const { remedy } of wrong) match(remedy ?? "", /DATABASE_URL|ORLA_DATA_DIR/);
 });
 
+test("looks at every Python that functions may run in", isLinux, async (home) => {
+  const env = {
+    ORLA_PYTHON_PRELOAD: "json,no_such_module_here",
+    ORLA_PYTHON_ENVS: JSON.stringify({ ml: { path: "/usr/bin/python3", preload: ["csv"] } }),
+  };
+  const told = await ask(home, [], { env });
+  equal(told.code, 1);
+  const byDefault = told.checks.find(({ name }) => name === "Python environment default");
+  match(byDefault?.says ?? "", /lacks what is to be preloaded: no_such_module_here$/);
+  equal(stateOf(told, "Python environment ml"), "ok");
+  const nowhere = await ask(home, [], { env: { ORLA_PYTHON: "/nowhere/python3" } });
+  equal(stateOf(nowhere, "Python for functions"), "problem");
+});
+
 test("beside a running node, and with its database's clock", isLinux, async () => {
   await using orla = await startOrlaProcess();
   const ran = await runOrla(["doctor"], { env: { ORLA_DATA_DIR: orla.dataDir } });
@@ -125,16 +148,14 @@ test("beside a running node, and with its database's clock", isLinux, async () =
   deepEqual([stateOf(external, "Postgres"), stateOf(external, "clock")], ["ok", "ok"]);
 });
 
-/** What `system.edge_nodes` says, without what the supervisor enforces itself. */
+/** What `system.edge_nodes` says, beside what the supervisor enforces itself. */
 async function recordedSandbox({ sqlUrl }: OrlaProcess): Promise<unknown> {
   const client = new pg.Client({ connectionString: sqlUrl });
   await client.connect();
   try {
-    const { rows } = await client.query(
-      "SELECT sandbox - '{memoryByKernel,memoryByPolling,files}'::text[] AS sandbox " +
-        "FROM system.edge_nodes",
-    );
-    return rows[0].sandbox;
+    const { rows } = await client.query("SELECT sandbox FROM system.edge_nodes");
+    const { level, javascript, python, wasm } = rows[0].sandbox;
+    return { level, javascript, python, wasm };
   } finally {
     await client.end();
   }

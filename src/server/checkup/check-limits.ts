@@ -12,7 +12,10 @@ const LEAST_FILES = 256;
 const LEAST_PROCESSES = 128;
 
 export async function checkLimits(maxInstances: number): Promise<Check[]> {
-  if (Deno.build.os !== "linux") return [];
+  if (Deno.build.os !== "linux") {
+    const says = "MEMORY, CPU_LIMIT and CPU_TIME are not enforced, and CPU time is not counted";
+    return [notice("limits of functions", says, "run Orla on Linux")];
+  }
   const limits = await Deno.readTextFile("/proc/self/limits");
   const hardLimit = (name: string) => {
     const word = new RegExp(`^${name}\\s+\\S+\\s+(\\S+)`, "m").exec(limits)?.[1];

@@ -17,7 +17,7 @@ import { checkDatabaseServer } from "./check-database-server.ts";
 import { checkDataDir, checkDiskSpace } from "./check-data-dir.ts";
 import { checkLimits } from "./check-limits.ts";
 import { checkPorts } from "./check-ports.ts";
-import { checkPython } from "./check-python.ts";
+import { checkLauncherPython, checkPythonEnvironments } from "./check-python.ts";
 
 export interface Checkup {
   readonly sandbox: SandboxReport;
@@ -33,7 +33,9 @@ export interface CheckupOptions {
 export async function checkUp({ config, running }: CheckupOptions): Promise<Checkup> {
   const { report: sandbox, warnings } = await trySandbox(config.cgroups);
   const groups = await Promise.all([
-    checkPython(),
+    checkLauncherPython(),
+    // Root's instances have users of their own, who must get at it.
+    checkPythonEnvironments(config, Deno.uid() === 0),
     checkDataDir(config.dataDir),
     checkDiskSpace(config.dataDir),
     checkPorts(config, running),
