@@ -60,8 +60,21 @@ export function logRow(entry: LogEntry, order: number, suffix: string): string {
     (clipped.length < entry.message.length ? "\tt" : "\tf") + suffix;
 }
 
+let lastMs = NaN;
+let lastIso = "";
+
+/** Rows of one millisecond are many: its digits are written once. */
+function isoTime(milliseconds: number): string {
+  const whole = Math.floor(milliseconds);
+  if (whole !== lastMs) {
+    lastIso = new Date(whole).toISOString();
+    lastMs = whole;
+  }
+  return lastIso;
+}
+
 function time(milliseconds: number, microseconds = 0): string {
-  const iso = new Date(milliseconds).toISOString();
+  const iso = isoTime(milliseconds);
   return microseconds === 0 ? iso : `${iso.slice(0, -1)}${String(microseconds).padStart(3, "0")}Z`;
 }
 

@@ -18,6 +18,7 @@ import type {
 } from "../functions/execution.ts";
 import { type Batch, BatchWriter, type WriterCounters, type WriterPool } from "./batch-writer.ts";
 import { executionRow, logRow, type Origin, originSuffix } from "./copy-text.ts";
+import { encodeRows, joinRows } from "./row-bytes.ts";
 import { RowQueue } from "./row-queue.ts";
 
 export interface ExecutionWriterOptions {
@@ -186,7 +187,7 @@ export class ExecutionWriter implements ExecutionSink, AsyncDisposable {
     const running = [...this.#announcing.values()];
     const batch: Batch = {
       replaced: this.#replaced,
-      executions: [...running, ...this.#executions.take()],
+      executions: joinRows(encodeRows(running), this.#executions.take()),
       logs: this.#logs.take(),
     };
     this.#announcing = new Map();
