@@ -83,9 +83,14 @@ export function denoArguments(
 
 /**
  * Deno reads `.npmrc` in HOME, and without HOME would have the C library look up the user, in files
- * and over a socket. Nothing can ever be made below /proc.
+ * and over a socket. Nothing can ever be made below /proc. Each start would ask the network for a
+ * newer Deno, and open a socket for that before the one it is allowed.
  */
-export const DENO_ENVIRONMENT = { DENO_DIR: NO_DIRECTORY, HOME: "/proc/none" } as const;
+export const DENO_ENVIRONMENT = {
+  DENO_DIR: NO_DIRECTORY,
+  HOME: "/proc/none",
+  DENO_NO_UPDATE_CHECK: "1",
+} as const;
 
 interface DenoLauncherOptions {
   readonly denoPath: string;
