@@ -41,8 +41,9 @@ test("nothing persists: DENO_DIR cannot exist", async () => {
   await using rig = await startRig();
   const pid = await rig.payload(version(`export const main = () => Deno.pid`));
   const environ = await Deno.readTextFile(`/proc/${pid}/environ`);
-  deepStrictEqual(environ.split("\0").filter(Boolean), [
+  deepStrictEqual(environ.split("\0").filter(Boolean).toSorted(), [
     "DENO_DIR=/dev/null/none",
+    "DENO_NO_UPDATE_CHECK=1",
     "HOME=/proc/none",
   ]);
 });
