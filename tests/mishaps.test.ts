@@ -72,15 +72,18 @@ Deno.test("a node that can start no instance is not ready, until it can again", 
     assert.deepEqual(await ready(), [200, null]);
     const directory = (await Deno.readTextFile(join(orla.dataDir, "orla.runtime"))).trim();
     await Deno.rename(directory, `${directory}.away`);
-    for (const { pid, command } of await familyOf(orla.pid)) {
-      if (command.includes("/bootstrap/main.js")) Deno.kill(pid, "SIGKILL");
+    try {
+      for (const { pid, command } of await familyOf(orla.pid)) {
+        if (command.includes("/bootstrap/main.js")) Deno.kill(pid, "SIGKILL");
+      }
+      // With no process kept ready, a call is the first to learn of it.
+      if (blankProcesses === "0") assert.equal(await call(), 503);
+      await eventually(async () => (await ready())[0] === 503, 10_000, "not ready");
+      assert.match(String((await ready())[1]), /^no instance can be started/);
+      assert.equal(await call(), 503);
+    } finally {
+      await Deno.rename(`${directory}.away`, directory);
     }
-    // With no process kept ready, a call is the first to learn of it.
-    if (blankProcesses === "0") assert.equal(await call(), 503);
-    await eventually(async () => (await ready())[0] === 503, 10_000, "not ready");
-    assert.match(String((await ready())[1]), /^no instance can be started/);
-    assert.equal(await call(), 503);
-    await Deno.rename(`${directory}.away`, directory);
     await eventually(async () => (await ready())[0] === 200, 10_000, "ready again");
     assert.equal(await call(), 200);
   }
