@@ -99,7 +99,7 @@ const refused: ReadonlyArray<
     /functionsDir.*not supported yet/,
     "not_supported",
   ],
-  ["JWT", { env: { ORLA_JWT_SECRET: "s" } }, /ORLA_JWT_SECRET: .*not supp/, "not_supported"],
+  ["JWT", { env: { ORLA_JWT_SECRET: "hunter2" } }, /ORLA_JWT_SECRET must be at least 32/],
 ];
 
 for (const [why, given, message, code] of refused) {

@@ -82,7 +82,6 @@ Deno.test("deploys, recycles and evictions under constant load: no call fails", 
     failed: await ended("failed"),
     calls: loads.reduce((sum, load) => sum + load.answers.length, 0),
   };
-  if (CHANGES >= 1000) console.log(counts);
   assert.ok(counts.retired >= CHANGES / 2, `${counts.retired} retired`);
   assert.ok(counts.evicted >= CHANGES / 4, `${counts.evicted} evicted`);
   assert.equal(counts.failed, 0);

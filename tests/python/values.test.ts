@@ -159,8 +159,9 @@ def main(text): return eval(text)`,
   assert.equal(await instance.payload("1"), 1);
 });
 
-const importing = { args: ["-I", "-c", "import numpy"], stderr: "null" } as const;
-const hasNumpy = new Deno.Command("python3", importing).outputSync().success;
+const hasNumpy =
+  new Deno.Command("python3", { args: ["-I", "-c", "import numpy"], stderr: "null" }).outputSync()
+    .success;
 
 Deno.test({
   name: `numpy's arrays and scalars as results${hasNumpy ? "" : " (skipped: needs numpy)"}`,
