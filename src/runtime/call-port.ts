@@ -9,7 +9,7 @@ export interface CallPort {
   /** At the last sample. */
   memoryUsedMb(): number | null;
   /** Its share of the processor time that the instance has used since it got the call. */
-  cpuMs(): number | null;
+  cpuMs(now: number): number | null;
   /** Its log lines past MAX_LOG_SIZE. */
   logLinesDropped(): number;
 }

@@ -22,10 +22,10 @@ export class Deliveries {
   #load = 0;
   #lastId = 0;
   readonly #remembered: LogOwner[] = [];
-  readonly #beforeChange: (open: number) => void;
+  readonly #beforeChange: (open: number, now: number) => void;
 
   /** `beforeChange` is told how many will be open. */
-  constructor(beforeChange: (open: number) => void) {
+  constructor(beforeChange: (open: number, now: number) => void) {
     this.#beforeChange = beforeChange;
   }
 
@@ -47,8 +47,8 @@ export class Deliveries {
     return this.#lastId === MAX_CALL_ID;
   }
 
-  add(delivery: Delivery): void {
-    this.#beforeChange(this.#open + 1);
+  add(delivery: Delivery, now: number): void {
+    this.#beforeChange(this.#open + 1, now);
     this.#byId[delivery.callId] = delivery;
     this.#open++;
     this.#load++;
@@ -101,9 +101,9 @@ export class Deliveries {
   }
 
   /** Returns whether none is left open. */
-  forget({ callId, log, phase }: Delivery): boolean {
+  forget({ callId, log, phase }: Delivery, now: number): boolean {
     if (!(callId in this.#byId)) return false;
-    this.#beforeChange(this.#open - 1);
+    this.#beforeChange(this.#open - 1, now);
     delete this.#byId[callId];
     this.#open--;
     if (phase !== "background") this.#load--;
@@ -118,8 +118,8 @@ export class Deliveries {
   }
 
   /** Of processor time, in milliseconds. */
-  highestCharge(): number {
-    return this.all().reduce((highest, each) => Math.max(highest, each.cpuMs() ?? 0), 0);
+  highestCharge(now: number): number {
+    return this.all().reduce((highest, each) => Math.max(highest, each.cpuMs(now) ?? 0), 0);
   }
 
   hasRunning(): boolean {

@@ -11,7 +11,7 @@ export interface DeliveryHost {
   abandon(delivery: Delivery, timedOut: boolean): void;
   memoryUsedMb(): number | null;
   /** Processor time charged to a call since the common sum was `from`; see `cpu-account.ts`. */
-  cpuSince(from: number): number | null;
+  cpuSince(from: number, now: number): number | null;
 }
 
 /** Whose a log line is, and how much was written before it. */
@@ -56,8 +56,8 @@ export class Delivery implements CallPort {
     return this.#host.memoryUsedMb();
   }
 
-  cpuMs(): number | null {
-    return this.#host.cpuSince(this.cpuFrom);
+  cpuMs(now: number): number | null {
+    return this.#host.cpuSince(this.cpuFrom, now);
   }
 
   logLinesDropped(): number {

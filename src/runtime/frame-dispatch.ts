@@ -29,6 +29,7 @@ export function dispatchFrame(
   { type, flags, callId, payload }: Frame,
   deliveries: Deliveries,
   events: FrameEvents,
+  now: number,
 ): void {
   const delivery = deliveries.find(callId);
   const background = (flags & Flag.background) !== 0;
@@ -40,7 +41,7 @@ export function dispatchFrame(
       const ended = (flags & Flag.end) !== 0;
       if (ended) events.answered(delivery, background);
       try {
-        if (type === FrameType.reply) invocation.replied(payload, ended);
+        if (type === FrameType.reply) invocation.replied(payload, ended, now);
         else invocation.bodyArrived(payload, ended);
       } catch (cause) {
         // No honest instance's words: it ends for them, which this call, as answered, would not hear.

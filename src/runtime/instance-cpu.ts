@@ -18,7 +18,7 @@ interface InstanceCpuOptions {
   readonly limiter: Limiter;
   readonly clock: Clock;
   /** How much the open call that is charged most is charged, in milliseconds; 0 without any. */
-  readonly highestCharge: () => number;
+  readonly highestCharge: (now: number) => number;
   /** To be called back as long as `highestCharge` is past CPU_TIME. */
   readonly overspent: (cpuTimeMs: number) => void;
 }
@@ -53,8 +53,8 @@ export class InstanceCpu implements Disposable {
   }
 
   /** To be told before as many calls are open as `calls` says. */
-  share(calls: number): void {
-    this.#account.change(calls, this.#options.clock.now());
+  share(calls: number, now: number): void {
+    this.#account.change(calls, now);
     if (calls === 0) return;
     this.#governor?.woken();
     this.#watch(0);
@@ -66,9 +66,9 @@ export class InstanceCpu implements Disposable {
   }
 
   /** What a call is charged that began when `shared` was `from`; `null` where nobody counts. */
-  chargeSince(from: number): number | null {
+  chargeSince(from: number, now: number): number | null {
     if (!this.#account.known) return null;
-    this.#account.refresh(this.#options.clock.now());
+    this.#account.refresh(now);
     return Math.max(0, this.#account.shared - from);
   }
 
@@ -105,7 +105,7 @@ export class InstanceCpu implements Disposable {
   #checkTime(): void {
     const { highestCharge, overspent } = this.#options;
     if (this.#cpuTimeMs === null) return;
-    const charge = highestCharge();
+    const charge = highestCharge(this.#options.clock.now());
     if (charge > this.#cpuTimeMs) overspent(this.#cpuTimeMs);
     if (charge > 0) this.#watch(charge);
   }

@@ -98,7 +98,7 @@ export class Instance {
   readonly #process: InstanceProcess;
   readonly #channel: InstanceChannel;
   readonly #outbox: Outbox;
-  readonly #deliveries = new Deliveries((open) => this.#cpu.share(open));
+  readonly #deliveries = new Deliveries((open, now) => this.#cpu.share(open, now));
   readonly #memory: MemoryWatch;
   readonly #scratch: ScratchWatch | undefined;
   readonly #cpu: InstanceCpu;
@@ -106,6 +106,8 @@ export class Instance {
   readonly #host: DeliveryHost;
   readonly #pulse: Pulse;
   readonly #hostCalls: HostCalls;
+  /** The time of the frame that is being dispatched: asked for once, not by all who need it. */
+  #heardAt = 0;
   #ending: Ending | undefined;
   #graceTimer: Timer | undefined;
 
@@ -121,7 +123,7 @@ export class Instance {
     this.#log = new InstanceLog(options.directory, clock.now());
     this.#cpu = new InstanceCpu({
       ...{ process, limiter, clock },
-      highestCharge: () => this.#deliveries.highestCharge(),
+      highestCharge: (now) => this.#deliveries.highestCharge(now),
       overspent: (cpuTimeMs) => this.#overspent(cpuTimeMs),
     });
     limiter.limitBlank(process.pid, options.maxFileBytes);
@@ -129,9 +131,10 @@ export class Instance {
     const events = this.#events();
     const pace = new FramePace(clock.now());
     const onFrame = (frame: Frame) => {
+      this.#heardAt = clock.now();
       this.#pulse.beat();
       pace.count();
-      dispatchFrame(frame, this.#deliveries, events);
+      dispatchFrame(frame, this.#deliveries, events, this.#heardAt);
     };
     this.#channel = new InstanceChannel(connection, {
       onFrame,
@@ -143,7 +146,7 @@ export class Instance {
       outbox: this.#outbox,
       abandon: (delivery, timedOut) => this.#abandon(delivery, timedOut),
       memoryUsedMb: () => this.#memory.usedMb,
-      cpuSince: (from) => this.#cpu.chargeSince(from),
+      cpuSince: (from, now) => this.#cpu.chargeSince(from, now),
     };
     // It cannot answer while it is made to pause.
     const activeClock = {
@@ -215,12 +218,13 @@ export class Instance {
   deliver(invocation: Invocation): void {
     const deliveries = this.#deliveries;
     const callId = deliveries.takeId();
-    const sentAt = this.#cpu.activeTime(this.#options.clock.now());
+    const now = this.#options.clock.now();
+    const sentAt = this.#cpu.activeTime(now);
     const delivery = new Delivery(invocation, callId, sentAt, this.#host);
     if (deliveries.load === 0) this.#pulse.restart();
-    deliveries.add(delivery);
+    deliveries.add(delivery, now);
     delivery.cpuFrom = this.#cpu.shared;
-    invocation.deliver(delivery);
+    invocation.deliver(delivery, now);
     if (deliveries.idsUsedUp) this.drain();
   }
 
@@ -257,7 +261,7 @@ export class Instance {
     const active = this.#cpu.activeTime(now);
     if (!this.#pulse.check(active) || this.#state === "assigned") return [];
     const begun = lastStarted(this.#options.directory);
-    const withdrawn = this.#takeBack(begun, Infinity, active - Pulse.WITHDRAW_AFTER_MS);
+    const withdrawn = this.#takeBack(now, begun, Infinity, active - Pulse.WITHDRAW_AFTER_MS);
     // Nobody waits for any of its calls. If it hangs, it cannot hear so, and would keep a core.
     const isUseless = this.idle
       ? this.#pulse.unansweredMs(active) >= IDLE_HANG_MS
@@ -275,14 +279,14 @@ export class Instance {
    * Takes calls back that it has not begun and will not before it has read of it, because its event
    * loop hangs or because it waits for our word: see the sandbox's `start-gate.ts`. Latest first.
    */
-  #takeBack(begun: number, most: number, sentUntil = Infinity): Invocation[] {
+  #takeBack(now: number, begun: number, most: number, sentUntil = Infinity): Invocation[] {
     const taken: Invocation[] = [];
     for (const delivery of this.#deliveries.all().reverse()) {
       const { invocation, callId, sentAt, phase } = delivery;
       if (callId <= begun || taken.length === most) break;
       if (phase !== "running" || !invocation.repeatable || sentAt > sentUntil) continue;
       this.#outbox.bytes(FrameType.cancel, 0, callId);
-      this.#forget(delivery);
+      this.#forget(delivery, now);
       taken.push(invocation);
     }
     return taken;
@@ -290,7 +294,7 @@ export class Instance {
 
   #asked(lastStarted: number): void {
     const surplus = lastStarted === 0 ? 0 : this.#owner?.surplusOf(this) ?? 0;
-    const taken = surplus > 0 ? this.#takeBack(lastStarted, surplus) : [];
+    const taken = surplus > 0 ? this.#takeBack(this.#heardAt, lastStarted, surplus) : [];
     this.#outbox.bytes(FrameType.pong, 0, lastStarted);
     if (taken.length > 0) this.#owner?.onTakenBack(taken);
   }
@@ -301,13 +305,13 @@ export class Instance {
       importFailed: (error) => this.#importFailed(error),
       answered: (delivery, background) => {
         if (background) this.#deliveries.toBackground(delivery);
-        else this.#forget(delivery);
+        else this.#forget(delivery, this.#heardAt);
       },
       failed: (delivery, error) => this.#failed(delivery, error),
-      done: (delivery) => this.#forget(delivery),
+      done: (delivery) => this.#forget(delivery, this.#heardAt),
       madeRoom: () => this.#afterRoom(),
       logged: (callId, level, line) =>
-        this.#log.line(this.#deliveries.logOwner(callId), level, line, this.#options.clock.now()),
+        this.#log.line(this.#deliveries.logOwner(callId), level, line, this.#heardAt),
       unhealthy: () => this.#drainItself(),
       hostCall: (...frame) => this.#hostCalls.frame(...frame),
       asked: (lastStarted) => this.#asked(lastStarted),
@@ -319,7 +323,7 @@ export class Instance {
     if (this.#state === "assigned") this.#state = "ready";
     const now = this.#options.clock.now();
     // The import was nobody's call.
-    this.#cpu.chargeSince(0);
+    this.#cpu.chargeSince(0, now);
     for (const delivery of this.#deliveries.all()) {
       delivery.cpuFrom = this.#cpu.shared;
       delivery.invocation.instanceReady(now);
@@ -357,12 +361,22 @@ export class Instance {
    */
   #overspent(cpuTimeMs: number): void {
     const now = this.#options.clock.now();
+    const begun = lastStarted(this.#options.directory);
+    let others = false;
+    let isOverspent = false;
     for (const delivery of this.#deliveries.all()) {
-      if (delivery.condemned || (delivery.cpuMs() ?? 0) <= cpuTimeMs) continue;
+      // What waits behind the greedy one has used nothing, and will run elsewhere.
+      if (delivery.callId > begun) continue;
+      if (delivery.condemned || (delivery.cpuMs(now) ?? 0) <= cpuTimeMs) {
+        others ||= delivery.phase === "running";
+        continue;
+      }
+      isOverspent = true;
       delivery.invocation.fail(cpuLimitExceeded(cpuTimeMs));
       this.#deliveries.condemn(delivery, now);
     }
-    if (!this.#deliveries.hasRunning()) return this.#end({ kind: "cpu" });
+    if (!isOverspent) return;
+    if (!others) return this.#end({ kind: "cpu" });
     this.#drainItself();
     this.#demandPulse();
   }
@@ -379,14 +393,14 @@ export class Instance {
     });
   }
 
-  #forget(delivery: Delivery): void {
+  #forget(delivery: Delivery, now: number): void {
     this.#hostCalls.invocationOver(delivery.callId);
     this.#log.ended(delivery.log);
-    if (this.#deliveries.forget(delivery)) this.idleSince = this.#options.clock.now();
+    if (this.#deliveries.forget(delivery, now)) this.idleSince = now;
   }
 
   #afterRoom(): void {
-    this.#memory.sample(this.#options.clock.now());
+    this.#memory.sample(this.#heardAt);
     if (this.#state === "draining") {
       if (this.idle) this.stop();
     } else this.#owner?.onRoom(this, "answered");

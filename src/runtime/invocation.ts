@@ -96,10 +96,10 @@ export class Invocation implements HasDeadline<Invocation> {
   }
 
   /** Sends the call. The port carries its frames to one instance under one id. */
-  deliver(port: CallPort): void {
+  deliver(port: CallPort, now: number): void {
     this.#state = "delivered";
     this.#port = port;
-    this.#deliveredAt = this.#context.clock.now();
+    this.#deliveredAt = now;
     this.#sender = sendRequest(this.call, port, (error) => this.#requestFailed(error));
   }
 
@@ -139,10 +139,10 @@ export class Invocation implements HasDeadline<Invocation> {
   }
 
   /** Throws ProtocolError for what no honest instance sends. */
-  replied(payload: Uint8Array, ended: boolean): void {
+  replied(payload: Uint8Array, ended: boolean, now: number): void {
     if (this.#state !== "delivered" || this.#port === undefined) return;
     this.#state = "replied";
-    const execMs = this.#context.clock.now() - this.#deliveredAt;
+    const execMs = now - this.#deliveredAt;
     this.#reader = new ReplyReader(this.call, payload, ended, {
       port: this.#port,
       timing: { execMs, coldMs: this.#coldMs },
@@ -152,7 +152,7 @@ export class Invocation implements HasDeadline<Invocation> {
       cancelled: () => this.cancel(),
       failed: (error) => this.fail(error),
     });
-    if (ended) this.#finish("succeeded", null);
+    if (ended) this.#finish("succeeded", null, now);
   }
 
   /** Throws ProtocolError for what no honest instance sends. */
@@ -193,10 +193,14 @@ export class Invocation implements HasDeadline<Invocation> {
     if (before !== "waiting") this.#port?.abandon(status === "timeout");
   }
 
-  #finish(status: ExecutionEnd["status"], error: OrlaError | null): void {
+  #finish(
+    status: ExecutionEnd["status"],
+    error: OrlaError | null,
+    now = this.#context.clock.now(),
+  ): void {
     if (this.#state === "over") return;
     this.#state = "over";
-    const { clock, deadlines, sink, over } = this.#context;
+    const { deadlines, sink, over } = this.#context;
     deadlines.remove(this);
     over(this);
     this.#sender?.stop(error ?? undefined);
@@ -206,7 +210,7 @@ export class Invocation implements HasDeadline<Invocation> {
     const failedItself = status === "succeeded" && httpStatus !== null && httpStatus >= 500;
     sink.finished(this.#record, {
       status: failedItself ? "failed" : status,
-      executionTimeMs: clock.now() - this.call.arrivedAt,
+      executionTimeMs: now - this.call.arrivedAt,
       coldStartTimeMs: this.#coldMs,
       errorCode: error?.code ?? (linesDropped > 0 ? "log_limit_exceeded" : null),
       errorMessage: error?.message ??
@@ -217,7 +221,7 @@ export class Invocation implements HasDeadline<Invocation> {
           : null),
       httpStatus: httpStatus ?? (this.call.kind === "http" ? error?.status ?? null : null),
       memoryUsedMb: this.#port?.memoryUsedMb() ?? null,
-      cpuMs: this.#port?.cpuMs() ?? null,
+      cpuMs: this.#port?.cpuMs(now) ?? null,
     });
   }
 }
