@@ -24,8 +24,9 @@ export const importRules: ImportRules = {
   egress: ["base", "functions"],
   triggers: ["base", "catalog", "functions"],
   hostcalls: ["base", "catalog", "functions"],
+  storage: ["base", "catalog"],
   observability: ["base", "catalog", "functions"],
-  api: ["base", "functions", "gateway", "catalog", "observability"],
+  api: ["base", "functions", "gateway", "catalog", "observability", "storage"],
   server: [
     ...[
       "base",
@@ -38,6 +39,7 @@ export const importRules: ImportRules = {
       "api",
       "egress",
       "hostcalls",
+      "storage",
       "triggers",
     ],
   ],

@@ -33,7 +33,9 @@ interface Document {
 export function describe(routes: readonly RouteDescription[], version: string): Document {
   const paths: Record<string, Record<string, unknown>> = {};
   for (const route of routes) {
-    const item = paths[route.path] ??= pathItem(route.path);
+    // OpenAPI has no parameters of several segments.
+    const path = route.path.replace("{+", "{");
+    const item = paths[path] ??= pathItem(path);
     item[route.method.toLowerCase()] = {
       ...route.operation,
       security: security[route.access],

@@ -20,6 +20,7 @@ interface Options {
 const triggers = {
   hooks: { run: () => Promise.resolve([]) },
   queues: { publish: () => Promise.resolve("1") },
+  storage: [],
 };
 
 function gatewayWithApi(functions: readonly TestFunction[], options: Options = {}): HttpGateway {

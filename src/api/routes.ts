@@ -2,6 +2,7 @@
 import type { FunctionDirectory, Invoker } from "../functions/call.ts";
 import { functionRoutes } from "../gateway/function-routes.ts";
 import { createPayloadCaller } from "../gateway/payload-call.ts";
+import type { Route } from "../gateway/route.ts";
 import { createRouteTable, type RouteTable } from "../gateway/route-table.ts";
 import { type HealthDeps, healthRoutes } from "./health.ts";
 import { hookRoutes, type Hooks } from "./hooks.ts";
@@ -14,6 +15,8 @@ export interface ApiDeps extends HealthDeps {
   readonly invoker: Invoker;
   readonly hooks: Hooks;
   readonly queues: Queues;
+  /** As storage.ts makes them. */
+  readonly storage: readonly Route[];
   /** Orla's own. */
   readonly version: string;
 }
@@ -23,6 +26,7 @@ export function apiRoutes(deps: ApiDeps): RouteTable {
     ...invokeRoutes(createPayloadCaller(deps)),
     ...hookRoutes(deps.hooks),
     ...queueRoutes(deps.queues),
+    ...deps.storage,
     ...healthRoutes(deps),
   ];
   return createRouteTable([...routes, openApiRoute([...functionRoutes, ...routes], deps.version)]);

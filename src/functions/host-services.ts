@@ -71,6 +71,11 @@
  * `kv.compareAndSet` without `expected` sets only what is not there. `kv.list` goes by bytes of UTF-8;
  * `next` is the `after` of the following page.
  *
+ * **storage.read**: `bucket`, `name`, `offset?` (0), `length?` (a megabyte, its maximum), `etag?` (fails
+ * when the object has another by now) → `{"object": {"bucket", "name", "size", "contentType", "etag",
+ * "uploadedAt"}, "data": base64}`, or `null` where there is no object. For the buckets of the function's
+ * own upload triggers.
+ *
  * **metric**: `name` (`[a-zA-Z_][a-zA-Z0-9_]{0,63}`), `value` (a finite number) → `null`.
  */
 import type { Caller } from "./call.ts";

@@ -12,7 +12,7 @@ import { FUNCTIONS_PREFIX } from "./function-path.ts";
 import { ClientPresence } from "./http-call.ts";
 import { type InboundHeaders, readHeaders } from "./inbound-headers.ts";
 import type { KeyVerifier } from "./keys.ts";
-import { readBodyBytes } from "./request-body.ts";
+import { readBodyBytes, streamBody } from "./request-body.ts";
 import { readTarget } from "./request-target.ts";
 import type { Route } from "./route.ts";
 import type { RouteTable } from "./route-table.ts";
@@ -104,6 +104,7 @@ async function exchange(
       arrivedAt,
       cancellation: client,
       readBody: () => readBodyBytes(request, headers, deps),
+      streamBody: (maxBytes) => streamBody(request, headers, deps, maxBytes),
     });
   } finally {
     deps.clients.remove(watch);

@@ -52,6 +52,21 @@ export async function readBodyBytes(
   return await new Response(body.stream).bytes();
 }
 
+/** The body as it comes, however short, for routes with limits of their own. */
+export function streamBody(
+  request: Request,
+  headers: InboundHeaders,
+  options: Omit<BodyOptions, "onFailure">,
+  maxBodyBytes: number,
+): ReadableStream<Uint8Array> {
+  const limits = { ...options.limits, maxBodyBytes };
+  if (headers.contentLength !== undefined && headers.contentLength > maxBodyBytes) {
+    throw tooLarge(limits);
+  }
+  if (request.body === null) return new Blob([]).stream();
+  return new StreamedBody(request.body, { ...options, limits, onFailure: () => {} }).stream;
+}
+
 function readWhole(request: Request, { idle, limits }: BodyOptions): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const read: BodyRead = { giveUp: () => reject(stoppedSending(limits)) };

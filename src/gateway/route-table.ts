@@ -21,6 +21,8 @@ export interface RouteTable {
 interface Level {
   readonly fixed: Map<string, Level>;
   parameter: Level | undefined;
+  /** One or more segments to the end. */
+  rest: Level | undefined;
   /** The routes that end here, by method. */
   readonly routes: Map<string, Route>;
 }
@@ -43,13 +45,15 @@ export function createRouteTable(routes: readonly Route[]): RouteTable {
 }
 
 function level(): Level {
-  return { fixed: new Map(), parameter: undefined, routes: new Map() };
+  return { fixed: new Map(), parameter: undefined, rest: undefined, routes: new Map() };
 }
 
 function insert(root: Level, route: Route): void {
   let at = root;
   for (const segment of route.path.slice(1).split("/")) {
-    if (segment.startsWith("{")) {
+    if (segment.startsWith("{+")) {
+      at = at.rest ??= level();
+    } else if (segment.startsWith("{")) {
       at = at.parameter ??= level();
     } else {
       let next = at.fixed.get(segment);
@@ -74,7 +78,9 @@ function descend(
   const fixed = at.fixed.get(segment);
   const found = fixed === undefined ? undefined : descend(fixed, segments, index + 1);
   if (found !== undefined) return found;
-  return at.parameter === undefined ? undefined : descend(at.parameter, segments, index + 1);
+  const one = at.parameter === undefined ? undefined : descend(at.parameter, segments, index + 1);
+  if (one !== undefined || at.rest === undefined) return one;
+  return segments.slice(index).includes(undefined) ? undefined : at.rest;
 }
 
 function allowed(end: Level): string[] {
@@ -88,7 +94,8 @@ function paramsOf(
 ): Record<string, string> {
   const params: Record<string, string> = {};
   route.path.slice(1).split("/").forEach((segment, index) => {
-    if (segment.startsWith("{")) params[segment.slice(1, -1)] = segments[index] ?? "";
+    if (segment.startsWith("{+")) params[segment.slice(2, -1)] = segments.slice(index).join("/");
+    else if (segment.startsWith("{")) params[segment.slice(1, -1)] = segments[index] ?? "";
   });
   return params;
 }

@@ -16,7 +16,7 @@ export type Access = "open" | "service" | "function";
 
 export interface RouteDescription {
   readonly method: Method;
-  /** `/api/v1/functions/{name}/invoke`; a parameter is one whole segment. */
+  /** `/api/v1/functions/{name}/invoke`; a parameter is one whole segment, a last `{+rest}` one or more. */
   readonly path: string;
   readonly access: Access;
   readonly operation: Operation;
@@ -43,6 +43,8 @@ export interface Exchange {
   readonly cancellation: Cancellation;
   /** The whole body within the gateway's limits. */
   readonly readBody: () => Promise<Uint8Array>;
+  /** The body as it comes, within a limit of the route's own. Throws `payload_too_large`. */
+  readonly streamBody: (maxBytes: number) => ReadableStream<Uint8Array>;
 }
 
 /** The parts of an OpenAPI 3.1 Operation Object that the routes use. */

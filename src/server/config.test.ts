@@ -124,7 +124,7 @@ Deno.test("every setting has its own variable, flag and words", () => {
   assert.equal(envs.size, settingList.length);
   assert.equal(flags.size, settingList.length);
   for (const [, setting] of settingList) {
-    assert.match(setting.env, /^(ORLA_[A-Z_]+|DATABASE_URL|REDIS_URL)$/);
+    assert.match(setting.env, /^(ORLA_[A-Z0-9_]+|DATABASE_URL|REDIS_URL)$/);
     const expected = setting.env.replace(/^ORLA_/, "").toLowerCase().replaceAll("_", "-");
     assert.equal(setting.flag, expected);
   }

@@ -180,6 +180,13 @@ function contradictions(config: Config): Problem[] {
         "machine that Postgres can reach",
     });
   }
+  const s3 = [config.s3Endpoint, config.s3Bucket, config.s3AccessKey, config.s3SecretKey];
+  if (s3.includes(null) && s3.some((value) => value !== null)) {
+    problems.push({
+      message: "ORLA_S3_ENDPOINT, ORLA_S3_BUCKET, ORLA_S3_ACCESS_KEY and ORLA_S3_SECRET_KEY go " +
+        "together: set all or none",
+    });
+  }
   return problems;
 }
 

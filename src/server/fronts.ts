@@ -14,6 +14,7 @@ import { defaultOptions } from "../functions/option-table.ts";
 import type { EgressGate } from "../functions/egress.ts";
 import { startHttpGateway } from "../gateway/http-gateway.ts";
 import { createKeyVerifier } from "../gateway/keys.ts";
+import type { Route } from "../gateway/route.ts";
 import type { TriggerRoutes } from "../gateway/trigger-calls.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import { prepareWasm } from "../runtime/wasm-module.ts";
@@ -38,6 +39,7 @@ export interface FrontsOptions {
   readonly httpTriggers: TriggerRoutes;
   readonly hooks: Hooks;
   readonly queues: Queues;
+  readonly storage: readonly Route[];
   /** Whether no process to run functions in is to be had. */
   readonly startsFail: () => boolean;
   readonly python: PythonCompiler;
@@ -110,6 +112,7 @@ export async function startFronts(options: FrontsOptions): Promise<Fronts> {
           invoker,
           hooks: options.hooks,
           queues: options.queues,
+          storage: options.storage,
           version,
           checks: [
             {

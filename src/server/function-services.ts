@@ -8,6 +8,11 @@ import { keyValueOperations } from "../hostcalls/kv/key-value-operations.ts";
 import type { KeyValueStore } from "../hostcalls/kv/key-value-store.ts";
 import { PostgresStore } from "../hostcalls/kv/postgres-store.ts";
 import { type FunctionMetrics, metricOperation } from "../hostcalls/metric-operation.ts";
+import {
+  type BucketRights,
+  type ObjectReader,
+  storageOperation,
+} from "../hostcalls/storage-operation.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import type { Config } from "./config.ts";
 import type { Database } from "./database.ts";
@@ -17,6 +22,7 @@ export interface FunctionServicesOptions {
   readonly database: Database;
   readonly metrics: Metrics;
   readonly functionMetrics: FunctionMetrics;
+  readonly storage: { readonly reader: ObjectReader; readonly rights: BucketRights };
   readonly log: Logger;
 }
 
@@ -79,6 +85,7 @@ export async function startFunctionServices(
     ...access.operations,
     ...keyValueOperations(store),
     ...metricOperation(functionMetrics),
+    ...storageOperation(options.storage.reader, options.storage.rights),
   }, log);
   const owned = started.move();
   return { services, [Symbol.asyncDispose]: () => owned.disposeAsync() };

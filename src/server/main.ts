@@ -31,6 +31,7 @@ import { type Reaper, startReaper } from "./reaper.ts";
 import { startInstanceReports } from "./instance-reports.ts";
 import { availableMemoryBytes } from "./machine-memory.ts";
 import { NodeEgress } from "./node-egress.ts";
+import { openNodeStorage } from "./node-storage.ts";
 import { watchNode } from "./node-metrics.ts";
 import { releaseVersion } from "./release.ts";
 import { openPython } from "./python.ts";
@@ -125,10 +126,16 @@ export async function startOrla(
   const metrics = new Metrics();
   const functionMetrics = new FunctionMetrics();
   functionMetrics.showIn(metrics);
-  const { services: hostServices } = started.use(
-    await startFunctionServices({ config, database, metrics, functionMetrics, log }),
-  );
   const triggerRuns = new TriggerRuns();
+  const triggers = started.use(await Triggers.open({ config, database, runs: triggerRuns, log }));
+  const { directory } = triggers;
+  const { serviceKey } = keys;
+  const storage = started.use(
+    await openNodeStorage({ config, database, directory, serviceKey, log }),
+  );
+  const { services: hostServices } = started.use(
+    await startFunctionServices({ config, database, metrics, functionMetrics, storage, log }),
+  );
   const chosen = await choosing;
   const { launcher, report: confinement } = chosen;
   const network = { mode: "proxy", ports: [egress.proxy.port] } as const;
@@ -170,7 +177,6 @@ export async function startOrla(
       onError,
     }),
   );
-  const triggers = started.use(await Triggers.open({ config, database, runs: triggerRuns, log }));
   const { enforced } = runtime.stats();
   const fronts = started.use(
     await startFronts({
@@ -183,6 +189,7 @@ export async function startOrla(
         invoker: runtime,
       }),
       queues: triggers.publisher,
+      storage: storage.routes,
       httpTriggers: new HttpTriggers({
         directory: triggers.directory,
         functions: catalog,
@@ -298,7 +305,8 @@ function portOf(text: string): number {
 function secretsOf(config: Config, keys: Keys): string[] {
   const passwordIn = (url: string | null) => url === null ? "" : new URL(url).password;
   return [
-    ...[keys.serviceKey, keys.anonKey, keys.databasePassword, config.jwtSecret ?? ""],
+    ...[keys.serviceKey, keys.anonKey, keys.databasePassword],
+    ...[config.jwtSecret ?? "", config.s3SecretKey ?? ""],
     ...[config.databaseUrl, config.redisUrl].map(passwordIn).flatMap((
       password,
     ) => [password, decodeURIComponent(password)]),

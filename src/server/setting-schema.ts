@@ -78,6 +78,10 @@ export const redisUrl = z.string().refine((written) =>
   /^rediss?:\/\//.test(written) && URL.canParse(written)
 );
 
+export const httpUrl = z.string().refine((written) =>
+  /^https?:\/\//.test(written) && URL.canParse(written)
+);
+
 export const postgresUrl = z.string().refine((written) =>
   /^postgres(ql)?:\/\//.test(written) && URL.canParse(written)
 );

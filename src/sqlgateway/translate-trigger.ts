@@ -22,7 +22,7 @@ const objectName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 
 /** Those that this release carries out. */
 const supported: ReadonlySet<TriggerKind> = new Set<TriggerKind>([
-  ...["database", "hook", "http", "queue", "schedule"] as const,
+  ...["database", "hook", "http", "queue", "schedule", "upload"] as const,
 ]);
 
 export function createTriggerRequest(text: string, statement: CreateTrigger): unknown {

@@ -3,6 +3,7 @@ import type { Assignment } from "../../protocol/messages.ts";
 import { Database, type Params, type Row, type TransactionOptions } from "./database.ts";
 import { ownVariables } from "./environment.ts";
 import { kv } from "./key-value.ts";
+import { storage } from "./object-storage.ts";
 import type { RunningCall } from "./running-call.ts";
 
 /** As `Database`, but for `query`, which returns the rows alone. */
@@ -59,6 +60,7 @@ export function makeSdk(assignment: Assignment) {
     projectId: assignment.namespace,
     db: new SdkDatabase(new Database({ as: "caller" })),
     kv,
+    storage,
   };
 }
 

@@ -2,6 +2,7 @@
 import { type ConnectOptions, type Database, openDatabase, openSession } from "./database.ts";
 import { hostCall } from "./host-client.ts";
 import { kv } from "./key-value.ts";
+import { storage } from "./object-storage.ts";
 
 const { isFinite } = Number;
 const metricName = /^[a-zA-Z_][a-zA-Z0-9_]{0,63}$/;
@@ -31,7 +32,7 @@ function recordMetric(name: string, value = 1): void {
 }
 
 export function installPlatformGlobals(): void {
-  const globals = { connectToDatabase, getDbConnection, recordMetric, kv };
+  const globals = { connectToDatabase, getDbConnection, recordMetric, kv, storage };
   for (const [name, value] of Object.entries(globals)) {
     Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });
   }

@@ -7,6 +7,7 @@ from .database import Connection, Database
 from .host import DatabaseError, HostError
 from .http import Response
 from .kv import KeyValue
+from .storage import Storage
 
 
 class Secrets:
@@ -35,6 +36,7 @@ class Sdk:
         self.db = Database(host, {})
         self.service_db = Database(host, {"as": "service"})
         self.kv = KeyValue(host)
+        self.storage = Storage(host)
         self.secrets = Secrets()
         # As the function's author set them; what it changes in os.environ is its own affair.
         self.env = dict(assignment["env"])
@@ -94,6 +96,7 @@ def names(sdk):
     return {
         "sdk": sdk,
         "kv": sdk.kv,
+        "storage": sdk.storage,
         "secrets": sdk.secrets,
         "connect_to_database": sdk.connect,
         "connectToDatabase": sdk.connect,

@@ -16,7 +16,7 @@ const parameterName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const plainSegment = /^(?:[A-Za-z0-9\-._~!$&'()+,;=@]|%[0-9A-Fa-f]{2})+$/;
 
 /** Prefixes that are the platform's own. */
-const reserved = ["api/v1", "functions/v1", "invoke", "healthz", "readyz", "metrics"];
+const reserved = ["api/v1", "functions/v1", "storage/v1", "invoke", "healthz", "readyz", "metrics"];
 
 /** Throws `invalid_option`; `position` in it counts from the path's beginning. */
 export function parsePath(path: string): PathSegment[] {
