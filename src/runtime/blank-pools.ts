@@ -32,6 +32,10 @@ export class BlankPools implements AsyncDisposable {
     await Promise.all([...this.#pools.values()].map((pool) => pool.filled()));
   }
 
+  upkeep(): void {
+    for (const pool of this.#pools.values()) pool.upkeep();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#pools.values()].map((pool) => pool[Symbol.asyncDispose]()));
   }

@@ -50,6 +50,12 @@ export class NodeRoom {
     return this.#total;
   }
 
+  /** Memory for what nobody needs yet. */
+  get hasPlenty(): boolean {
+    const { memoryBudgetBytes } = this.#options;
+    return memoryBudgetBytes === null || this.#total < memoryBudgetBytes / 2;
+  }
+
   /** Counts one more, unless there is no room. */
   take(urgency: Urgency): boolean {
     while (this.whyFull() !== undefined) {

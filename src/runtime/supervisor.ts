@@ -20,7 +20,7 @@ import type { InstanceKind, InstanceKinds } from "./instance-kind.ts";
 import { type EndReason, endReasons } from "./instance-set.ts";
 import { startInstance } from "./instance-start.ts";
 import { DenoLauncher, type Launcher, LauncherLost } from "./launcher.ts";
-import { type Enforcement, type Limiter, MAX_FILE_BYTES } from "./limits.ts";
+import { type Enforcement, type Limiter, MAX_FILE_BYTES, type ProcessHold } from "./limits.ts";
 import { type Evictable, NodeRoom } from "./node-room.ts";
 import type { PoolReport } from "./pool-report.ts";
 import type { PoolServices, Urgency } from "./pool-services.ts";
@@ -327,16 +327,20 @@ class Supervisor implements Runtime {
       size: kind.poolSize,
       clock,
       // A launcher that died says nothing about the next one, which the next start brings up.
-      start: () =>
-        this.#startBlank(kind).catch((error) => {
+      start: (onSpawn) =>
+        this.#startBlank(kind, onSpawn).catch((error) => {
           if (!(error instanceof LauncherLost) || this.#stopping) throw error;
-          return this.#startBlank(kind);
+          return this.#startBlank(kind, onSpawn);
         }),
+      mayExceed: () => this.#room.hasPlenty,
       onError: ({ message, detail }) => log.warn(message, { detail }),
     });
   }
 
-  async #startBlank({ launcher, maxFileBytes, hasScratch }: InstanceKind): Promise<Instance> {
+  async #startBlank(
+    { launcher, maxFileBytes, hasScratch }: InstanceKind,
+    onSpawn: (hold: ProcessHold | null) => void,
+  ): Promise<Instance> {
     const { runtimeDir, clock, log, reaper, hostServices, egress } = this.#options;
     const id = `i${++this.#nextInstance}`;
     const directory = `${runtimeDir}/${id}`;
@@ -347,6 +351,7 @@ class Supervisor implements Runtime {
       onSpawn: ({ pid, exited }) => {
         reaper.watch(pid, "KILL");
         exited.then(() => reaper.release(pid));
+        onSpawn(this.#limiter.hold(pid));
       },
       onLine: (stream, line) => {
         if (born.instance !== undefined) born.instance.printed(stream, line);
@@ -435,6 +440,7 @@ class Supervisor implements Runtime {
       const now = this.#options.clock.now();
       this.#room.measure();
       for (const instance of this.#instances) instance.look(now);
+      this.#blanks.upkeep();
       for (const pool of this.#pools.values()) {
         pool.upkeep(now);
         if (pool.empty) this.#emptied(pool);

@@ -44,8 +44,8 @@ test("each computing call is answered when it is done, not when all are", async 
   const fn = version(burner);
   const { pids, times } = await burst(rig, fn, 6, 100);
   strictEqual(new Set(pids).size, 1);
-  for (const [index, time] of times.entries()) {
-    ok(time < 100 * (index + 1) + 90, `answer ${index + 1} came after ${time} ms`);
+  for (const [index, time] of times.slice(1).entries()) {
+    ok(time - (times[index] ?? 0) > 50, `answers came after ${times} ms`);
   }
   await begunOnceEach(rig, 6);
 });
