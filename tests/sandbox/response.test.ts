@@ -79,3 +79,51 @@ test("what is sent is what the response says, whoever read it before", async () 
   const head = await ask("plain", "HEAD");
   deepStrictEqual([head.status, head.body], [200, null]);
 });
+
+test("a call's Request is Deno's own, with the call's signal", async () => {
+  await using rig = await startRig();
+  const fn = version(
+    `const failure = (make) => { try { return String(make()); } catch (error) { return error.name; } };
+    export default async (request) => {
+      const own = Object.getOwnPropertyNames(request);
+      const copy = new Request(request.clone(), { headers: { "x-new": "1" } });
+      return Response.json({
+        own, is: [request instanceof Request, request.constructor === Request, String(request)],
+        method: request.method, url: request.url, headers: [...request.headers],
+        signal: [request.signal instanceof AbortSignal, request.signal === request.signal, request.signal.aborted],
+        other: [new Request("http://x/").signal.aborted, failure(() => Request.prototype.signal)],
+        copy: [copy.method, copy.headers.get("x-new"), copy.signal instanceof AbortSignal],
+        body: await request.text(),
+      });
+    }`,
+    { style: "web" },
+  );
+  const headers = ["x-b", "2", "Host", "localhost:8000", "x-a", "1", "x-b", "3"];
+  const seen = async (method: string, body: string | null) =>
+    JSON.parse(
+      await textOf(
+        await rig.http(fn, {
+          ...{ method, headers },
+          body: body === null ? null : new TextEncoder().encode(body),
+        }),
+      ),
+    );
+  const expected = {
+    own: [],
+    is: [true, true, "[object Request]"],
+    url: "http://localhost:8000/hello?a=1",
+    headers: [["host", "localhost:8000"], ["x-a", "1"], ["x-b", "2, 3"]],
+    signal: [true, true, false],
+    other: [false, "TypeError"],
+  };
+  for (const method of ["GET", "DELETE", "POST"]) {
+    deepStrictEqual(await seen(method, null), {
+      ...expected,
+      method,
+      copy: [method, "1", true],
+      body: "",
+    });
+  }
+  const { body, headers: sent, method } = await seen("PUT", "ü");
+  deepStrictEqual([body, sent, method], ["ü", expected.headers, "PUT"]);
+});

@@ -18,6 +18,7 @@ import { Instance } from "./instance.ts";
 import { installPlatformGlobals } from "./platform-globals.ts";
 import { installNetwork } from "./network.ts";
 import { rehearse } from "./rehearsal.ts";
+import { installRequestSignal } from "./request-signal.ts";
 import { installResponse } from "./response.ts";
 import { installRegistrations } from "./registrations.ts";
 import { learnConnections } from "./sockets.ts";
@@ -34,6 +35,7 @@ const STARTED = "started";
 const READ_BYTES = 64 * 1024;
 
 installResponse();
+installRequestSignal();
 const started = Deno.openSync(STARTED, { write: true });
 await rehearse(started, new URL("rehearsal", Deno.mainModule).href);
 started.seekSync(0, Deno.SeekMode.Start);

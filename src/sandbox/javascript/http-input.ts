@@ -2,12 +2,17 @@
 import type { HttpCallHead, PayloadCallHead } from "../../protocol/messages.ts";
 import { uncurryThis } from "../../protocol/primordials.ts";
 import { InvalidInput } from "./errors.ts";
+import { linkRequest } from "./request-signal.ts";
 import type { CallInput, RunningCall } from "./running-call.ts";
 
 const WebRequest = Request;
 const WebHeaders = Headers;
 const Url = URL;
 const { defineProperty } = Object;
+const append = uncurryThis(Headers.prototype.append);
+const headersOf = uncurryThis(
+  Object.getOwnPropertyDescriptor(Request.prototype, "headers")?.get as (this: Request) => Headers,
+);
 const decode = uncurryThis(TextDecoder.prototype.decode) as (
   decoder: TextDecoder,
   bytes: Uint8Array,
@@ -41,17 +46,32 @@ export interface RequestObject {
 export function makeRequest(head: HttpCallHead, input: CallInput, call: RunningCall): Request {
   let request: Request;
   try {
-    const bodiless = head.method === "GET" || head.method === "HEAD";
-    request = new WebRequest(head.url, {
-      method: head.method,
-      headers: headerPairs(head.headers),
-      body: bodiless ? null : bodyOf(input),
-      ...(!bodiless && typeof input === "object" && "stream" in input ? { duplex: "half" } : {}),
-    } as RequestInit);
+    request = bareRequest(head, input);
   } catch (error) {
     throw new InvalidInput((error as Error).message, { cause: error });
   }
-  defineProperty(request, "signal", { get: () => call.signal, configurable: true });
+  linkRequest(request, call);
+  return request;
+}
+
+/**
+ * Headers are appended to a request without any: four cost 0.5 µs, 1.5 as an array for the
+ * constructor. Nor does a plain GET need to be told so.
+ */
+function bareRequest({ method, url, headers }: HttpCallHead, input: CallInput): Request {
+  if (typeof input === "string") {
+    // Made of text it would have a content type by itself.
+    const init = { method, headers: headerPairs(headers), body: bodyOf(input) };
+    return new WebRequest(url, init);
+  }
+  const request = method === "GET" ? new WebRequest(url) : new WebRequest(url, {
+    method,
+    body: method === "HEAD" ? null : bodyOf(input),
+    ...("stream" in input ? { duplex: "half" } : {}),
+  } as RequestInit);
+  const own = headersOf(request);
+  // In range: names and values come in pairs.
+  for (let i = 0; i < headers.length; i += 2) append(own, headers[i]!, headers[i + 1]!);
   return request;
 }
 

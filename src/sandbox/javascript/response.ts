@@ -4,6 +4,7 @@
  * call takes. In all else it is Deno's own, under the same prototype.
  */
 import { uncurryThis } from "../../protocol/primordials.ts";
+import { Returned } from "./returned.ts";
 
 const Original = Response;
 const { construct } = Reflect;
@@ -11,11 +12,6 @@ const { defineProperty } = Object;
 const { stringify } = JSON;
 const WebHeaders = Headers;
 const originalJson = Response.json;
-
-/** Returns the object it is given, so that a class below can put private fields on it. */
-const Returned = function (object: object) {
-  return object;
-} as unknown as new (object: object) => object; // a constructor that returns an object replaces `this`
 
 class Source extends Returned {
   readonly #text: string;
