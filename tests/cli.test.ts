@@ -119,7 +119,7 @@ Deno.test("help lists every setting with its variable and default", async () => 
   for (const word of ["--http-port <port>", "ORLA_HTTP_PORT, default: 8000", "DATABASE_URL"]) {
     assert.ok(flat.includes(word), word);
   }
-  assert.ok(!flat.includes("ORLA_JWT_SECRET"));
+  assert.ok(!flat.includes("ORLA_FUNCTIONS_DIR"));
   assert.equal((await runOrla(["strat"])).code, 2);
   assert.match((await runOrla(["strat"])).stderr, /Did you mean start/);
 });

@@ -38,7 +38,7 @@ Deno.test({
     assert.match(body.error, /HostError: the key-value store is not reachable/);
     // A database's function does not mind.
     assert.equal(await session.value("SELECT 1"), 1);
-    const refused = await runOrla(["start"], { env });
+    const refused = await runOrla(["start", "--data-dir", one.dataDir + "-refused"], { env });
     assert.notEqual(refused.code, 0);
     assert.match(refused.stderr, /cannot connect to the server of REDIS_URL/);
   },
