@@ -19,6 +19,8 @@ const table = createRouteTable([
   route("GET", "/api/v1/functions/{name}"),
   route("DELETE", "/api/v1/functions/{name}"),
   route("GET", "/api/v1/functions/special"),
+  route("PUT", "/files/{bucket}/{+object}"),
+  route("PUT", "/files/own/{id}"),
 ]);
 
 const found: readonly [string, string, string, Record<string, string>][] = [
@@ -33,6 +35,10 @@ const found: readonly [string, string, string, Record<string, string>][] = [
     { namespace: "a", name: "b" },
   ],
   ["GET", "/api/v1/functions/special", "/api/v1/functions/special", {}],
+  ["PUT", "/files/own/1", "/files/own/{id}", { id: "1" }],
+  ["PUT", "/files/b/x", "/files/{bucket}/{+object}", { bucket: "b", object: "x" }],
+  ["PUT", "/files/b/x/y%20z", "/files/{bucket}/{+object}", { bucket: "b", object: "x/y z" }],
+  ["PUT", "/files/own/1/2", "/files/{bucket}/{+object}", { bucket: "own", object: "1/2" }],
   ["GET", "/api/v1/functions/other", "/api/v1/functions/{name}", { name: "other" }],
 ];
 
@@ -45,7 +51,19 @@ for (const [method, path, expected, params] of found) {
   });
 }
 
-for (const path of ["/", "/healthz/", "//healthz", "/api", "/api/v1/functions//invoke", "/%zz"]) {
+for (
+  const path of [
+    "/",
+    "/healthz/",
+    "//healthz",
+    "/api",
+    "/api/v1/functions//invoke",
+    "/%zz",
+    "/files/b",
+    "/files/b/",
+    "/files/b/x/%zz",
+  ]
+) {
   Deno.test(`nothing is at ${path}`, () => {
     assert.equal(table.match("GET", path).found, "nothing");
   });

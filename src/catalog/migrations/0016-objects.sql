@@ -24,3 +24,4 @@ CREATE TABLE edge.finished_uploads (
 
 CREATE VIEW system.edge_objects AS
   SELECT o.bucket, o.name, o.size, o.content_type, o.etag, o.uploaded_at FROM edge.objects o;
+GRANT SELECT ON system.edge_objects TO orla_admin;
