@@ -122,6 +122,21 @@ export class Deliveries {
     return this.all().reduce((highest, each) => Math.max(highest, each.cpuMs(now) ?? 0), 0);
   }
 
+  /**
+   * Of the calls begun, up to that id: those past so much processor time that are not condemned
+   * yet, and whether others run beside them. What waits behind a greedy one has used nothing.
+   */
+  overspent(cpuTimeMs: number, begun: number, now: number) {
+    const overspent: Delivery[] = [];
+    let others = false;
+    for (const delivery of this.all()) {
+      if (delivery.callId > begun) continue;
+      if (!delivery.condemned && (delivery.cpuMs(now) ?? 0) > cpuTimeMs) overspent.push(delivery);
+      else others ||= delivery.phase === "running";
+    }
+    return { overspent, others };
+  }
+
   hasRunning(): boolean {
     for (const { phase } of this.all()) if (phase === "running") return true;
     return false;

@@ -11,7 +11,8 @@
  * Its calls are its `deliveries`. When one lingers that was given up, the instance drains and ends
  * with it.
  */
-import { type ErrorCode, OrlaError } from "../base/errors.ts";
+import { OrlaError } from "../base/errors.ts";
+import type { InstanceOwner } from "./instance-owner.ts";
 import { removeTree } from "../base/remove-tree.ts";
 import type { EgressGate, EgressPass } from "../functions/egress.ts";
 import type { FunctionVersion } from "../functions/function.ts";
@@ -21,7 +22,7 @@ import { type Frame, FrameType } from "../protocol/frame.ts";
 import { encodeMessage, type WireError } from "../protocol/messages.ts";
 import type { Outbox } from "../protocol/outbox.ts";
 import { assignmentFor, tracedModule } from "./assignment.ts";
-import type { Clock, Timer } from "./clock.ts";
+import type { Clock } from "./clock.ts";
 import { crashError, type Ending } from "./crash.ts";
 import { Deliveries, lastStarted } from "./deliveries.ts";
 import { Delivery, type DeliveryHost } from "./delivery.ts";
@@ -35,43 +36,18 @@ import {
 } from "./function-error.ts";
 import { HostCalls } from "./host-calls.ts";
 import { InstanceChannel } from "./instance-channel.ts";
-import { InstanceCpu } from "./instance-cpu.ts";
+import { exitOf, partCalls, saysNothing } from "./instance-end.ts";
+import { InstanceLimits } from "./instance-limits.ts";
 import { InstanceLog } from "./instance-log.ts";
 import type { StartedInstance } from "./instance-start.ts";
 import type { Invocation } from "./invocation.ts";
-import type { InstanceProcess, ProcessExit } from "./launcher.ts";
+import type { InstanceProcess } from "./launcher.ts";
+import { LifeSigns } from "./life-signs.ts";
 import type { Limiter } from "./limits.ts";
-import { MemoryWatch } from "./memory-watch.ts";
 import { writeModule } from "./module-files.ts";
 import { Pulse } from "./pulse.ts";
-import { ScratchWatch } from "./python/scratch.ts";
 
 export type InstanceState = "blank" | "assigned" | "ready" | "draining" | "gone";
-
-/** V8 writes a report when it runs out of memory; then the process is gone. */
-const EXIT_GRACE_MS = 500;
-
-/** An idle instance that does not answer for so long computes for nobody. */
-const IDLE_HANG_MS = 1000;
-
-/** Who assigned the instance hears what becomes of it. */
-export interface InstanceOwner {
-  /** The import succeeded, or a place for a call came free because one was answered. */
-  onRoom(instance: Instance, cause: "imported" | "answered"): void;
-  /** No new calls may be delivered: it began to drain by itself. */
-  onDraining(instance: Instance): void;
-  /**
-   * It is gone. `unstarted` are calls it provably never began; all others were answered. `error` is
-   * undefined when it was stopped on purpose, or after a time-out: that is one call's trouble, and
-   * its caller knows.
-   */
-  onGone(instance: Instance, error: OrlaError | undefined, unstarted: Invocation[]): void;
-  onLog(executionId: string | null, level: number, message: string): void;
-  /** How many of its calls others could begin earlier. */
-  surplusOf(instance: Instance): number;
-  /** Calls that it had not begun, the latest first. */
-  onTakenBack(calls: Invocation[]): void;
-}
 
 export interface InstanceOptions {
   readonly id: string;
@@ -98,41 +74,36 @@ export class Instance {
   readonly #process: InstanceProcess;
   readonly #channel: InstanceChannel;
   readonly #outbox: Outbox;
-  readonly #deliveries = new Deliveries((open, now) => this.#cpu.share(open, now));
-  readonly #memory: MemoryWatch;
-  readonly #scratch: ScratchWatch | undefined;
-  readonly #cpu: InstanceCpu;
+  readonly #deliveries = new Deliveries((open, now) => this.#limits.cpu.share(open, now));
+  readonly #limits: InstanceLimits;
   readonly #log: InstanceLog;
   readonly #host: DeliveryHost;
-  readonly #pulse: Pulse;
+  readonly #life: LifeSigns;
   readonly #hostCalls: HostCalls;
   /** The time of the frame that is being dispatched: asked for once, not by all who need it. */
   #heardAt = 0;
   #ending: Ending | undefined;
-  #graceTimer: Timer | undefined;
 
   constructor(options: InstanceOptions) {
-    const { id, started: { process, connection }, clock, limiter } = options;
+    const { id, started: { process, connection }, clock } = options;
     this.id = id;
     this.pid = process.pid;
     this.idleSince = clock.now();
     this.#options = options;
     this.#process = process;
-    this.#memory = new MemoryWatch(process.pid, limiter);
-    this.#scratch = options.hasScratch ? new ScratchWatch(options.directory) : undefined;
     this.#log = new InstanceLog(options.directory, clock.now());
-    this.#cpu = new InstanceCpu({
-      ...{ process, limiter, clock },
+    this.#limits = new InstanceLimits({
+      ...options,
+      process,
       highestCharge: (now) => this.#deliveries.highestCharge(now),
       overspent: (cpuTimeMs) => this.#overspent(cpuTimeMs),
     });
-    limiter.limitBlank(process.pid, options.maxFileBytes);
     const closed = Promise.withResolvers<unknown>();
     const events = this.#events();
     const pace = new FramePace(clock.now());
     const onFrame = (frame: Frame) => {
       this.#heardAt = clock.now();
-      this.#pulse.beat();
+      this.#life.beat();
       pace.count();
       dispatchFrame(frame, this.#deliveries, events, this.#heardAt);
     };
@@ -145,15 +116,15 @@ export class Instance {
     this.#host = {
       outbox: this.#outbox,
       abandon: (delivery, timedOut) => this.#abandon(delivery, timedOut),
-      memoryUsedMb: () => this.#memory.usedMb,
-      cpuSince: (from, now) => this.#cpu.chargeSince(from, now),
+      memoryUsedMb: () => this.#limits.memoryUsedMb,
+      cpuSince: (from, now) => this.#limits.cpu.chargeSince(from, now),
     };
-    // It cannot answer while it is made to pause.
-    const activeClock = {
-      now: () => this.#cpu.activeTime(clock.now()),
-      after: (ms: number, run: () => void) => clock.after(ms, run),
-    };
-    this.#pulse = new Pulse(activeClock, () => this.#outbox.bytes(FrameType.ping, 0, 0));
+    this.#life = new LifeSigns({
+      clock,
+      cpu: this.#limits.cpu,
+      ping: () => this.#outbox.bytes(FrameType.ping, 0, 0),
+      hung: () => this.#end({ kind: "hung" }),
+    });
     this.#hostCalls = new HostCalls({
       services: options.hostServices,
       outbox: this.#outbox,
@@ -180,27 +151,24 @@ export class Instance {
 
   /** At the last sample. */
   get memoryUsedMb(): number | null {
-    return this.#memory.usedMb;
+    return this.#limits.memoryUsedMb;
   }
 
   /** Whether another call may be delivered. */
   hasRoom(concurrency: number): boolean {
-    return this.#deliveries.load < concurrency && this.#pulse.responsive &&
+    return this.#deliveries.load < concurrency && this.#life.responsive &&
       (this.#state === "ready" || this.#state === "assigned");
   }
 
   /** Gives the blank process its function. Rejects nothing: what goes wrong ends the instance. */
   assign(version: FunctionVersion, owner: InstanceOwner): void {
-    const { limiter, directory } = this.#options;
+    const { directory } = this.#options;
     this.#state = "assigned";
     this.idleSince = this.#options.clock.now();
     this.#version = version;
     this.#owner = owner;
     try {
-      this.#memory.begin(version.options.memoryMb);
-      limiter.limitMemory(this.pid, version.options.memoryMb);
-      this.#process.limitMemory(version.options.memoryMb);
-      this.#cpu.begin(version.options);
+      this.#limits.begin(version);
       this.#log.begin(version, (...line) => owner.onLog(...line));
       writeModule(version, directory, this.#process.uid);
       this.#egress = this.#options.egress?.admit({
@@ -219,11 +187,11 @@ export class Instance {
     const deliveries = this.#deliveries;
     const callId = deliveries.takeId();
     const now = this.#options.clock.now();
-    const sentAt = this.#cpu.activeTime(now);
+    const sentAt = this.#limits.cpu.activeTime(now);
     const delivery = new Delivery(invocation, callId, sentAt, this.#host);
-    if (deliveries.load === 0) this.#pulse.restart();
+    if (deliveries.load === 0) this.#life.restart();
     deliveries.add(delivery, now);
-    delivery.cpuFrom = this.#cpu.shared;
+    delivery.cpuFrom = this.#limits.cpu.shared;
     invocation.deliver(delivery, now);
     if (deliveries.idsUsedUp) this.drain();
   }
@@ -251,28 +219,31 @@ export class Instance {
   tick(now: number): Invocation[] {
     if (this.#ending !== undefined || this.#version === undefined) return [];
     this.#log.tellDropped(now);
-    if (this.#memory.exceeded(now)) this.#end({ kind: "memory" });
-    if (this.#scratch?.exceeded(now)) this.#end({ kind: "scratch" });
+    const exceeded = this.#limits.exceeded(now);
+    if (exceeded !== undefined) this.#end(exceeded);
     if (this.#deliveries.hasLingering(now)) {
       this.#drainItself();
       if (!this.#deliveries.hasRunning()) this.#end({ kind: "stopped" });
     }
     if (this.#deliveries.hasCondemned(now)) this.#end({ kind: "cpu" });
-    const active = this.#cpu.activeTime(now);
-    if (!this.#pulse.check(active) || this.#state === "assigned") return [];
+    if (!this.#life.check(now) || this.#state === "assigned") return [];
     const begun = lastStarted(this.#options.directory);
-    const withdrawn = this.#takeBack(now, begun, Infinity, active - Pulse.WITHDRAW_AFTER_MS);
+    const withdrawn = this.#takeBack(
+      now,
+      begun,
+      Infinity,
+      this.#limits.cpu.activeTime(now) - Pulse.WITHDRAW_AFTER_MS,
+    );
     // Nobody waits for any of its calls. If it hangs, it cannot hear so, and would keep a core.
-    const isUseless = this.idle
-      ? this.#pulse.unansweredMs(active) >= IDLE_HANG_MS
-      : this.#deliveries.areForsaken();
+    const isUseless = this.idle ? this.#life.isLost(now) : this.#deliveries.areForsaken();
     if (isUseless) this.#end({ kind: "hung" });
     return withdrawn;
   }
 
   /** To be called now and then: it may write files although nothing is asked of it. */
   look(now: number): void {
-    if (this.#ending === undefined && this.#scratch?.exceeded(now)) this.#end({ kind: "scratch" });
+    const exceeded = this.#ending === undefined ? this.#limits.filesExceeded(now) : undefined;
+    if (exceeded !== undefined) this.#end(exceeded);
   }
 
   /**
@@ -323,9 +294,9 @@ export class Instance {
     if (this.#state === "assigned") this.#state = "ready";
     const now = this.#options.clock.now();
     // The import was nobody's call.
-    this.#cpu.chargeSince(0, now);
+    this.#limits.cpu.chargeSince(0, now);
     for (const delivery of this.#deliveries.all()) {
-      delivery.cpuFrom = this.#cpu.shared;
+      delivery.cpuFrom = this.#limits.cpu.shared;
       delivery.invocation.instanceReady(now);
     }
     this.#owner?.onRoom(this, "imported");
@@ -340,7 +311,7 @@ export class Instance {
   #failed({ invocation }: Delivery, error: WireError): void {
     const { version } = invocation;
     const payload = invocation.call.kind === "payload";
-    const failure = mayBeShortage(error) && this.#memory.isShort()
+    const failure = mayBeShortage(error) && this.#limits.isMemoryShort()
       ? memoryLimitExceeded(version, `${error.name}: ${error.message}`)
       : functionError(error, version, this.#traced(version), payload);
     invocation.fail(failure);
@@ -352,7 +323,7 @@ export class Instance {
     if (!this.#deliveries.abandon(delivery, this.#options.clock.now())) return;
     this.#outbox.bytes(FrameType.cancel, 0, delivery.callId);
     this.#hostCalls.invocationOver(delivery.callId);
-    if (timedOut) this.#demandPulse();
+    if (timedOut) this.#life.demand();
   }
 
   /**
@@ -362,35 +333,15 @@ export class Instance {
   #overspent(cpuTimeMs: number): void {
     const now = this.#options.clock.now();
     const begun = lastStarted(this.#options.directory);
-    let others = false;
-    let isOverspent = false;
-    for (const delivery of this.#deliveries.all()) {
-      // What waits behind the greedy one has used nothing, and will run elsewhere.
-      if (delivery.callId > begun) continue;
-      if (delivery.condemned || (delivery.cpuMs(now) ?? 0) <= cpuTimeMs) {
-        others ||= delivery.phase === "running";
-        continue;
-      }
-      isOverspent = true;
+    const { overspent, others } = this.#deliveries.overspent(cpuTimeMs, begun, now);
+    if (overspent.length === 0) return;
+    for (const delivery of overspent) {
       delivery.invocation.fail(cpuLimitExceeded(cpuTimeMs));
       this.#deliveries.condemn(delivery, now);
     }
-    if (!isOverspent) return;
     if (!others) return this.#end({ kind: "cpu" });
     this.#drainItself();
-    this.#demandPulse();
-  }
-
-  /** After a time-out: an event loop that does not answer now is in an endless loop. */
-  #demandPulse(): void {
-    if (this.#graceTimer !== undefined || this.#ending !== undefined) return;
-    const asked = this.#pulse.ask();
-    this.#cpu.lift();
-    this.#graceTimer = this.#options.clock.after(Pulse.GRACE_MS, () => {
-      this.#graceTimer = undefined;
-      this.#cpu.lower();
-      if (!this.#pulse.answeredSince(asked)) this.#end({ kind: "hung" });
-    });
+    this.#life.demand();
   }
 
   #forget(delivery: Delivery, now: number): void {
@@ -400,7 +351,7 @@ export class Instance {
   }
 
   #afterRoom(): void {
-    this.#memory.sample(this.#heardAt);
+    this.#limits.sampleMemory(this.#heardAt);
     if (this.#state === "draining") {
       if (this.idle) this.stop();
     } else this.#owner?.onRoom(this, "answered");
@@ -432,50 +383,28 @@ export class Instance {
     const broken = await Promise.race([closed, this.#process.exited.then(() => undefined)]);
     if (broken !== undefined) this.#end({ kind: "broken", cause: broken });
     this.#drainItself();
-    const exit = await this.#exitOf();
+    const exit = await exitOf(this.#process, this.#options.clock);
     if (exit.withLauncher === true) this.#ending ??= { kind: "orphaned" };
     this.#channel.close();
     await this.#channel.closed;
-    this.#graceTimer?.cancel();
-    this.#cpu[Symbol.dispose]();
+    this.#life[Symbol.dispose]();
     const wasAssigned = this.#version !== undefined;
     this.#state = "gone";
     this.#hostCalls.close();
     this.#egress?.[Symbol.dispose]();
     const error = wasAssigned ? crashError(this.#ending, exit, this.#knownVersion()) : undefined;
     this.#answerAll(error);
-    await this.#scratch?.[Symbol.asyncDispose]();
+    await this.#limits[Symbol.asyncDispose]();
     await removeTree(this.#options.directory);
-  }
-
-  /** A process whose socket has closed is dying, and how it dies by itself says why. */
-  async #exitOf(): Promise<ProcessExit> {
-    const timer = this.#options.clock.after(EXIT_GRACE_MS, () => this.#process.kill());
-    const exit = await this.#process.exited;
-    timer.cancel();
-    return exit;
   }
 
   #answerAll(error: OrlaError | undefined): void {
     const begun = this.idle ? 0 : lastStarted(this.#options.directory);
-    const unstarted: Invocation[] = [];
-    const importFailed = this.#ending?.kind === "failed";
-    for (const { invocation, callId, phase, log } of this.#deliveries.all()) {
-      this.#log.ended(log);
-      if (phase !== "running") continue;
-      if (callId > begun && !importFailed && invocation.repeatable) {
-        unstarted.push(invocation);
-      } else invocation.fail(error ?? new OrlaError(stoppedCode, "The instance was stopped"));
-    }
+    const all = this.#deliveries.all();
+    for (const { log } of all) this.#log.ended(log);
+    const unstarted = partCalls(all, begun, this.#ending, error);
     this.#deliveries.clear();
     this.#log.tellDropped(Infinity);
-    this.#owner?.onGone(this, isOneCallsTrouble(this.#ending) ? undefined : error, unstarted);
+    this.#owner?.onGone(this, saysNothing(this.#ending) ? undefined : error, unstarted);
   }
-}
-
-const stoppedCode: ErrorCode = "unavailable";
-
-/** Or the platform's: it says nothing about the function. */
-function isOneCallsTrouble(ending: Ending | undefined): boolean {
-  return ending?.kind === "hung" || ending?.kind === "cpu" || ending?.kind === "orphaned";
 }
