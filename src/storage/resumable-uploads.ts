@@ -7,8 +7,8 @@
  * a client that missed the last answer asks, and learns that nothing is left to send.
  */
 import { join } from "node:path";
-import { FileStore } from "@tus/file-store";
-import { Server } from "@tus/server";
+import type { FileStore } from "@tus/file-store";
+import type { Server } from "@tus/server";
 import { OrlaError, toOrlaError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import type { Objects } from "./objects.ts";
@@ -30,21 +30,71 @@ type Waiting = {
   readonly metadata?: Record<string, string | null> | undefined;
 };
 
+interface Protocol {
+  readonly store: FileStore;
+  readonly server: Server;
+}
+
 export class ResumableUploads {
   readonly #directory: string;
+  readonly #path: string;
   readonly #objects: Objects;
   readonly #log: Logger;
-  readonly #store: FileStore;
-  readonly #server: Server;
+  #protocol: Promise<Protocol> | undefined;
 
   private constructor({ directory, path, objects, log }: ResumableUploadsOptions) {
     this.#directory = directory;
+    this.#path = path;
     this.#objects = objects;
     this.#log = log.with({ part: "storage" });
-    this.#store = new FileStore({ directory, expirationPeriodInMilliseconds: KEEP_MS });
-    this.#server = new Server({
-      path,
-      datastore: this.#store,
+  }
+
+  static async open(options: ResumableUploadsOptions): Promise<ResumableUploads> {
+    await Deno.mkdir(options.directory, { recursive: true, mode: 0o700 });
+    return new ResumableUploads(options);
+  }
+
+  async handle(request: Request): Promise<Response> {
+    const { server } = await this.#open();
+    return await server.handleWeb(request);
+  }
+
+  /** Finishes what was whole when a node died, and removes what nobody went on with. */
+  async sweep(): Promise<void> {
+    const names = await Array.fromAsync(Deno.readDir(this.#directory), ({ name }) => name);
+    if (names.length === 0) return;
+    const { store, server } = await this.#open();
+    for (const name of names.filter((name) => name.endsWith(".json"))) {
+      try {
+        const upload = await store.getUpload(name.slice(0, -".json".length));
+        if (upload.size !== undefined && upload.offset === upload.size) await this.#finish(upload);
+      } catch (error) {
+        this.#log.warn("cannot finish an upload that is whole; trying again later", {
+          upload: name,
+          error,
+        });
+      }
+    }
+    await server.cleanUpExpiredUploads();
+  }
+
+  #open(): Promise<Protocol> {
+    return this.#protocol ??= this.#load();
+  }
+
+  /** It takes 20 MB and a fifth of a second, which nodes without such uploads need not spend. */
+  async #load(): Promise<Protocol> {
+    const [{ FileStore }, { Server }] = await Promise.all([
+      import("@tus/file-store"),
+      import("@tus/server"),
+    ]);
+    const store = new FileStore({
+      directory: this.#directory,
+      expirationPeriodInMilliseconds: KEEP_MS,
+    });
+    const server = new Server({
+      path: this.#path,
+      datastore: store,
       relativeLocation: true,
       // Names the upload in the store too.
       namingFunction: () => crypto.randomUUID(),
@@ -52,7 +102,7 @@ export class ResumableUploads {
         refusing(async () => {
           const written = request.headers.get("upload-metadata");
           if (request.method === "POST") return this.#limit(parseMetadata(written));
-          return id === null ? 0 : this.#limit((await this.#store.getUpload(id)).metadata);
+          return id === null ? 0 : this.#limit((await store.getUpload(id)).metadata);
         }),
       onUploadCreate: (_request, { metadata }) =>
         refusing(() => {
@@ -65,32 +115,7 @@ export class ResumableUploads {
           return {};
         }),
     });
-  }
-
-  static async open(options: ResumableUploadsOptions): Promise<ResumableUploads> {
-    await Deno.mkdir(options.directory, { recursive: true, mode: 0o700 });
-    return new ResumableUploads(options);
-  }
-
-  handle(request: Request): Promise<Response> {
-    return this.#server.handleWeb(request);
-  }
-
-  /** Finishes what was whole when a node died, and removes what nobody went on with. */
-  async sweep(): Promise<void> {
-    for await (const { name } of Deno.readDir(this.#directory)) {
-      if (!name.endsWith(".json")) continue;
-      try {
-        const upload = await this.#store.getUpload(name.slice(0, -".json".length));
-        if (upload.size !== undefined && upload.offset === upload.size) await this.#finish(upload);
-      } catch (error) {
-        this.#log.warn("cannot finish an upload that is whole; trying again later", {
-          upload: name,
-          error,
-        });
-      }
-    }
-    await this.#server.cleanUpExpiredUploads();
+    return { store, server };
   }
 
   #limit(metadata: Metadata): number {
