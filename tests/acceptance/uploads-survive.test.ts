@@ -44,7 +44,7 @@ Deno.test.beforeAll(async () => {
       await db.query("INSERT INTO told VALUES ($1)", [JSON.stringify(event)]);
     }
   $$`);
-  for (const bucket of ["big", "cut", "resumed", "whole"]) {
+  for (const bucket of ["big", "cut", "many", "resumed", "whole"]) {
     await session.rows(
       `CREATE TRIGGER ${bucket} ON FILE_UPLOAD BUCKET '${bucket}' EXECUTE EDGE FUNCTION tell`,
     );
@@ -59,8 +59,17 @@ Deno.test.afterAll(async () => {
 const toldOf = (bucket: string) =>
   session.rows("SELECT event FROM told WHERE event ->> 'bucket' = $1", [bucket]);
 
-async function until<T>(read: () => Promise<T>, holds: (value: T) => boolean): Promise<T> {
-  const deadline = Date.now() + 30_000;
+function nameOf(event: unknown): string {
+  if (typeof event !== "object" || event === null) throw new Error("no event");
+  return String(Reflect.get(event, "name"));
+}
+
+async function until<T>(
+  read: () => Promise<T>,
+  holds: (value: T) => boolean,
+  waitMs = 30_000,
+): Promise<T> {
+  const deadline = Date.now() + waitMs;
   for (;;) {
     const value = await read();
     if (holds(value)) return value;
@@ -168,6 +177,43 @@ Deno.test("a node killed during an upload shows nothing of it", async () => {
   assert.equal(missing.status, 404);
   assert.deepEqual(await session.rows("SELECT * FROM edge.objects WHERE bucket = 'cut'"), []);
   assert.deepEqual(await toldOf("cut"), []);
+});
+
+Deno.test("through kills, every object that is visible has its event, and no other event is", async () => {
+  const acknowledged = new Set<string>();
+  for (let round = 0; round < 3; round++) {
+    let stopped = false;
+    const uploading = Array.from({ length: 4 }, async (_, worker) => {
+      for (let n = 0; !stopped; n++) {
+        const name = `${round}/${worker}/${n}`;
+        const body = new Uint8Array(1000 * (n % 50));
+        const status = await storage(`many/${name}`, { method: "PUT", body }).then(
+          async (response) => (await response.body?.cancel(), response.status),
+          () => 0,
+        );
+        if (status === 201) acknowledged.add(name);
+        else stopped = true;
+      }
+    });
+    const enough = 10 * (round + 1) + 10 * Math.random();
+    await until(() => Promise.resolve(acknowledged.size), (size) => size > enough);
+    const killing = killAndStart();
+    await Promise.all(uploading);
+    await killing;
+  }
+  const visible = await session.rows("SELECT name FROM edge.objects WHERE bucket = 'many'");
+  const names = new Set(visible.map(({ name }) => String(name)));
+  assert.ok(acknowledged.size > 30, `only ${acknowledged.size}`);
+  for (const name of acknowledged) assert.ok(names.has(name), `${name} was lost`);
+  const told = async () => new Set((await toldOf("many")).map(({ event }) => nameOf(event)));
+  // The jobs that a dead node was running are free after its heartbeat has been missed for 30 s.
+  const events = await until(told, ({ size }) => size >= names.size, 90_000);
+  assert.deepEqual(events.symmetricDifference(names), new Set());
+  for (const name of names) {
+    const { status, body } = await storage(`many/${name}`);
+    await body?.cancel();
+    assert.equal(status, 200);
+  }
 });
 
 Deno.test("tus-js-client goes on after a kill where it was", async () => {

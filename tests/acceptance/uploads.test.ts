@@ -271,6 +271,29 @@ Deno.test("names that would leave the bucket are refused", async () => {
   assert.equal(await status(put(`b/${"n".repeat(1025)}`, "x")), 400);
 });
 
+Deno.test("Python reads what was uploaded, in pieces", async () => {
+  await session.rows(`CREATE EDGE FUNCTION py_reads LANGUAGE python AS $$
+def main(event):
+    bucket, name = event["bucket"], event["name"]
+    size = storage.head(bucket, name)["size"]
+    total = offset = 0
+    while piece := storage.read(bucket, name, offset, 300000):
+        offset += len(piece)
+        total += sum(piece)
+    connect_to_database().query("INSERT INTO seen VALUES ('py', %s, %s)", [
+        {"size": size, "read": offset, "missing": storage.read(bucket, "none")}, str(total)])
+  $$`);
+  await session.rows(
+    "CREATE TRIGGER py_reads ON FILE_UPLOAD BUCKET 'snakes' EXECUTE EDGE FUNCTION py_reads",
+  );
+  await put("snakes/a", new Uint8Array(1_000_000).fill(2));
+  const [seen] = await until(() => seenBy("py"), ({ length }) => length === 1);
+  assert.deepEqual(seen, {
+    event: { size: 1_000_000, read: 1_000_000, missing: null },
+    content: "2000000",
+  });
+});
+
 Deno.test("a function may not read what it is not told of", async () => {
   await put("private/a", "secret");
   await session.rows(`CREATE EDGE FUNCTION curious LANGUAGE javascript AS $$
