@@ -23,7 +23,7 @@ async function recordsOf(name: string, count: number): Promise<unknown[]> {
   const records = () =>
     session.rows(
       `SELECT status, error_code, cpu_ms FROM system.edge_function_executions
-       WHERE function_id = '${name}' ORDER BY timestamp`,
+       WHERE function_id = '${name}' AND status <> 'running' ORDER BY timestamp`,
     );
   await eventually(async () => (await records()).length >= count, 10_000, `${count} records`);
   return await records();
