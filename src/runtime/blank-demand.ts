@@ -4,8 +4,8 @@ const BURST_MS = 1000;
 /** A burst is expected to come again for so long; after each such time for half as many. */
 const HALF_LIFE_MS = 60_000;
 
-/** Ten megabytes each. */
-const MOST_BEYOND = 28;
+/** Ten megabytes each; who wants more can say so. */
+const MOST = 32;
 
 /** How many blank instances are worth keeping, going by the largest burst of late. */
 export class BlankDemand {
@@ -34,7 +34,7 @@ export class BlankDemand {
 
   target(now: number): number {
     if (this.#size === 0) return 0;
-    return Math.max(this.#size, Math.min(this.#expected(now), this.#size + MOST_BEYOND));
+    return Math.max(this.#size, Math.min(this.#expected(now), MOST));
   }
 
   #expected(now: number): number {
