@@ -11,6 +11,7 @@ import { describeMachine } from "./machine.ts";
 import { printGoals, printTable, type RowReport } from "./report.ts";
 import type { Row, RowContext } from "./row.ts";
 import { cold } from "./rows/cold.ts";
+import { computing } from "./rows/computing.ts";
 import { gateway } from "./rows/gateway.ts";
 import { held } from "./rows/held.ts";
 import { memory } from "./rows/memory.ts";
@@ -24,6 +25,7 @@ import { wasm } from "./rows/wasm.ts";
 const rows: readonly Row[] = [
   cold,
   warm,
+  computing,
   memory,
   python,
   sql,

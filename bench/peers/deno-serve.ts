@@ -11,6 +11,10 @@ export function startDenoWait(waitMs: number): Promise<WarmContender> {
   return startServer("bare Deno.serve", "deno-wait.ts", String(waitMs));
 }
 
+export function startDenoCompute(source: string, rounds: number): Promise<WarmContender> {
+  return startServer("bare Deno.serve", "deno-compute.ts", source, String(rounds));
+}
+
 async function startServer(
   name: string,
   program: string,
