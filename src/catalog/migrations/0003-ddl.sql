@@ -212,7 +212,7 @@ BEGIN
       - (definition #>> '{options,minInstances}')::integer;
     IF (definition #>> '{options,warmCacheSize}')::integer > room THEN
       RAISE NOTICE 'WARM_CACHE_SIZE is %, but MAX_INSTANCES leaves room for % on each node',
-        definition #>> '{options,warmCacheSize}', room USING HINT = 'Raise MAX_INSTANCES.';
+        definition #>> '{options,warmCacheSize}', room;
     END IF;
   END IF;
   INSERT INTO edge.versions (function_id, version, language, parameters, returns, code, module_code,
