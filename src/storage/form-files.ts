@@ -40,8 +40,7 @@ export async function* formFiles(
   parser.on("file", (_field, stream, fileName, _encoding, mimeType) => {
     current = stream as Readable;
     current.on("error", () => {});
-    const web = Readable.toWeb(current) as ReadableStream<Uint8Array>;
-    found.push({ fileName: fileName ?? "", contentType: mimeType, body: web });
+    found.push({ fileName: fileName ?? "", contentType: mimeType, body: contentOf(current) });
     wake();
   });
   parser.on("finish", () => end());
@@ -69,6 +68,18 @@ export async function* formFiles(
     source.unpipe(parser);
     source.destroy();
   }
+}
+
+/** What the parser finds wrong is the client's mistake; what is ours stays as it is. */
+function contentOf(stream: Readable): ReadableStream<Uint8Array> {
+  async function* content(): AsyncGenerator<Uint8Array> {
+    try {
+      yield* stream;
+    } catch (thrown) {
+      throw thrown instanceof OrlaError ? thrown : malformed(thrown);
+    }
+  }
+  return ReadableStream.from(content());
 }
 
 function openParser<T>(open: () => T): T {

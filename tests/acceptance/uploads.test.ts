@@ -81,6 +81,9 @@ const seenBy = (who: string) =>
     who,
   ]) as Promise<{ event: Record<string, unknown>; content: string | null }[]>;
 
+const part = (fileName: string) =>
+  `--b\r\ncontent-disposition: form-data; name="f"; filename="${fileName}"\r\n\r\n`;
+
 const filesIn = async (folder: string) => {
   const found: string[] = [];
   for await (const { name } of Deno.readDir(join(orla.dataDir, "storage", folder))) {
@@ -224,8 +227,20 @@ Deno.test("the files of a form become objects, together", async () => {
   ]);
   await until(() => seenBy("forms"), ({ length }) => length === 2);
   assert.equal(await (await storage("forms/in/a.txt")).text(), "alpha");
-  const noForm = storage("forms", { method: "POST", body: "x" });
-  assert.equal(await status(noForm), 400);
+  const broken = [
+    ["text/plain", "x"],
+    ["multipart/form-data", "x"],
+    ["multipart/form-data; boundary=b", "no parts"],
+    ["multipart/form-data; boundary=b", `${part("cut.txt")}cut off`],
+    ["multipart/form-data; boundary=b", `${part("cut.txt")}cut off\r\n--b`],
+    ["multipart/form-data; boundary=b", `${part("a/..")}x\r\n--b--\r\n`],
+    ["multipart/form-data; boundary=b", `${part("")}x\r\n--b--\r\n`],
+  ] as const;
+  for (const [type, body] of broken) {
+    const answer = storage("forms", { method: "POST", body, headers: { "content-type": type } });
+    assert.equal(await status(answer), 400, body);
+  }
+  assert.equal(await status(storage("forms/cut.txt")), 404);
 });
 
 Deno.test("who has no key needs a signed URL: for one method, object and time", async () => {
