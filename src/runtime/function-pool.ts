@@ -1,10 +1,10 @@
 /**
  * The calls of one version, and the instances they are given to.
  *
- * A call goes to the serving instance with the fewest calls that has room. When none has, a spare one
- * serves from now on, or one is taken from the blank pool, up to MAX_INSTANCES; when there is none
- * either, the call queues. What a pool has too many or too few instances of is `pool-upkeep.ts`'s
- * matter, and that computing calls want more processors than one `growth.ts`'s.
+ * A call goes to the serving instance with the fewest calls that has room. When none has, another one
+ * serves from now on, if `instance-supply.ts` has one; otherwise the call waits. What a pool has too
+ * many or too few instances of is `pool-upkeep.ts`'s matter, and that computing calls want more
+ * processors than one `growth.ts`'s.
  *
  * A *retired* pool's version was replaced: it keeps serving callers who still come with that version,
  * but no idle instance stays.
@@ -14,34 +14,30 @@ import type { Call } from "../functions/call.ts";
 import { type FunctionVersion, qualifiedName } from "../functions/function.ts";
 import { logLevels } from "../protocol/frame.ts";
 import { Backoff } from "./backoff.ts";
-import { CallQueue } from "./call-queue.ts";
 import { DeadlineList } from "./deadline-list.ts";
 import { wantsAnotherCore } from "./growth.ts";
 import type { Instance } from "./instance.ts";
 import type { InstanceOwner } from "./instance-owner.ts";
-import { type EndReason, InstanceSet, type Role } from "./instance-set.ts";
+import { type EndReason, InstanceSet } from "./instance-set.ts";
+import { InstanceSupply } from "./instance-supply.ts";
 import { Invocation, type InvocationContext } from "./invocation.ts";
-import type { PoolReport } from "./pool-report.ts";
-import type { PoolServices, Urgency } from "./pool-services.ts";
+import { tellLasting } from "./lasting-calls.ts";
+import { countInstances, type PoolReport } from "./pool-report.ts";
+import type { PoolServices } from "./pool-services.ts";
 import { NO_INSTANCES, type PoolSize, poolSizeOf } from "./pool-size.ts";
 import { PoolUpkeep } from "./pool-upkeep.ts";
-import { Tenure } from "./tenure.ts";
+import { WaitingCalls } from "./waiting-calls.ts";
 import { WarmUp } from "./warm-up.ts";
-
-/** A call that was lost this often before it began has had its chances. */
-const MAX_LOST_DELIVERIES = 3;
-
-/** From then on a call is shown as running; nearly all are over long before. */
-const LASTING_MS = 500;
 
 export class FunctionPool implements InstanceOwner {
   readonly version: FunctionVersion;
   readonly #services: PoolServices;
   readonly #context: InvocationContext;
   readonly #deadlines: DeadlineList<Invocation>;
-  readonly #queue = new CallQueue();
+  readonly #waiting: WaitingCalls;
   readonly #backoff = new Backoff();
   readonly #set = new InstanceSet();
+  readonly #supply: InstanceSupply;
   readonly #upkeep: PoolUpkeep;
   readonly #warmUp = new WarmUp(this.#set);
   #size: PoolSize;
@@ -52,12 +48,18 @@ export class FunctionPool implements InstanceOwner {
     this.#services = services;
     this.#size = poolSizeOf(version.options);
     this.#deadlines = new DeadlineList(services.clock);
+    const { clock, idleTimeoutMs, queueLimit, queueTimeoutMs } = services;
+    this.#waiting = new WaitingCalls({ clock, limit: queueLimit, timeoutMs: queueTimeoutMs });
+    const [set, size] = [this.#set, () => this.#size];
+    this.#supply = new InstanceSupply({
+      ...{ version, services, set, size, backoff: this.#backoff, owner: this },
+      waiting: () => this.#waiting.size,
+      isWanted: (role) => this.#upkeep.misses(role) || this.#warmUp.waits,
+      arrived: (error) => this.#arrived(error),
+    });
     this.#upkeep = new PoolUpkeep({
-      set: this.#set,
-      size: () => this.#size,
-      clock: services.clock,
-      idleTimeoutMs: services.idleTimeoutMs,
-      order: (role) => this.#mayStart() && this.#order(role, role === "serving" ? "soon" : "later"),
+      ...{ set, size, clock, idleTimeoutMs },
+      order: (role) => this.#supply.provide(role),
       end: (instance, reason) => this.#drain(instance, reason),
     });
     this.#context = {
@@ -65,63 +67,47 @@ export class FunctionPool implements InstanceOwner {
       sink: services.sink,
       deadlines: this.#deadlines,
       over: (call) => {
-        this.#queue.left(call);
+        this.#waiting.left(call);
         services.over();
       },
     };
   }
 
   get waiting(): number {
-    return this.#queue.size;
+    return this.#waiting.size;
   }
 
   get running(): number {
-    let running = 0;
-    for (const { load } of this.#set.running()) running += load;
-    return running;
+    return this.#set.load;
   }
 
   /** Processors its instances use at the moment. */
   get cpuShare(): number {
-    let share = 0;
-    for (const [, tenure] of this.#set.tenures()) share += tenure.cpuShare;
-    return share;
+    return this.#set.cpuShare;
   }
 
-  /** Its instances failed lately; forgetting the pool would forget to back off. */
-  get failing(): boolean {
-    return this.#backoff.isSerious(this.#services.clock.now());
-  }
-
-  /** Its options want instances there, calls or not. */
-  get expectsInstances(): boolean {
-    return this.#size.least > 0 || this.#size.spare > 0;
+  /** To be kept though it is empty: its options want instances, or it has to back off. */
+  get isKept(): boolean {
+    return this.#size.least + this.#size.spare > 0 ||
+      this.#backoff.isSerious(this.#services.clock.now());
   }
 
   /** Nothing here needs looking after. */
   get quiet(): boolean {
-    return this.#queue.size === 0 && this.#set.serving.every(({ idle }) => idle) &&
-      this.#set.draining.size === 0;
+    return this.#waiting.size === 0 && this.#set.quiet;
   }
 
   get empty(): boolean {
-    return this.#queue.size === 0 && this.#set.empty;
+    return this.#waiting.size === 0 && this.#set.empty;
   }
 
   report(): PoolReport {
-    const { serving, spare, draining, ordered } = this.#set;
-    const now = this.#services.clock.now();
-    const importing = [...serving, ...spare].filter(({ state }) => state === "assigned").length;
     return {
       version: this.version,
-      starting: ordered.serving + ordered.spare + importing,
-      idle: serving.filter(({ idle, state }) => idle && state === "ready").length,
-      busy: serving.filter(({ idle, state }) => !idle && state === "ready").length,
-      spare: spare.filter(({ state }) => state === "ready").length,
-      draining: draining.size,
-      waiting: this.#queue.size,
+      ...countInstances(this.#set),
+      waiting: this.#waiting.size,
       retired: this.#size === NO_INSTANCES,
-      ...this.#backoff.report(now),
+      ...this.#backoff.report(this.#services.clock.now()),
     };
   }
 
@@ -129,8 +115,11 @@ export class FunctionPool implements InstanceOwner {
     const invocation = new Invocation(this.version, call, this.#context);
     if (call.cancellation?.reason !== undefined) invocation.cancel();
     else if (this.#closed !== undefined) invocation.fail(this.#closed);
-    else if (this.#queue.size === 0) this.#place(invocation);
-    else this.#enqueue(invocation);
+    else {
+      const instance = this.#waiting.size === 0 ? this.#pick() : undefined;
+      if (instance === undefined) this.#enqueue(invocation);
+      else this.#deliver(instance, invocation);
+    }
     return invocation;
   }
 
@@ -144,7 +133,7 @@ export class FunctionPool implements InstanceOwner {
     const blocked = this.#closed ?? this.#blockedBy();
     if (blocked !== undefined) throw blocked;
     this.#upkeep.fill();
-    if (this.#set.size === 0 && !this.#order("serving", "call")) throw this.#overloaded();
+    if (this.#set.size === 0 && !this.#supply.order("call")) throw this.#supply.refusal();
     await this.#warmUp.done();
   }
 
@@ -158,34 +147,21 @@ export class FunctionPool implements InstanceOwner {
     this.#drain(instance, "evicted");
   }
 
-  /** The idle instance that was used longest ago; `kept` when the options want it to be there. */
+  /** A candidate to be given up; `kept` when the options want it to be there. */
   oldestIdle(): { readonly instance: Instance; readonly kept: boolean } | undefined {
-    const [idle] = this.#set.idle();
-    if (idle !== undefined && this.#set.serving.length > this.#size.least) {
-      return { instance: idle, kept: false };
-    }
-    const instance = this.#set.spare[0] ?? idle;
-    return instance === undefined ? undefined : { instance, kept: true };
+    return this.#set.oldestIdle(this.#size.least);
   }
 
   /** To be called every tick while the pool is not quiet. */
   tick(now: number): void {
     for (const instance of [...this.#set.running()]) {
-      for (const call of instance.tick(now)) this.#giveBackToQueue(call);
+      for (const call of instance.tick(now)) this.#waiting.giveBack(call);
     }
-    for (const invocation of this.#deadlines) {
-      // All have the same TIMEOUT, so the order of deadlines is that of arrival.
-      if (now - invocation.call.arrivedAt < LASTING_MS) break;
-      invocation.lasts();
-    }
-    const { queueTimeoutMs } = this.#services;
-    for (let call = this.#queue.peek(); call !== undefined; call = this.#queue.peek()) {
-      if (now - call.queuedAt < queueTimeoutMs) break;
-      call.fail(this.#overloaded());
-    }
+    tellLasting(this.#deadlines, now);
+    this.#waiting.expire(now, () => this.#supply.refusal());
     this.#dispatch();
-    if (wantsAnotherCore(this.#set, now) && this.#mayGrow() && this.#services.hasFreeCore()) {
-      this.#order("serving", "soon", () => this.#size !== NO_INSTANCES);
+    if (wantsAnotherCore(this.#set, now) && this.#services.hasFreeCore()) {
+      this.#supply.order("soon");
     }
   }
 
@@ -202,9 +178,10 @@ export class FunctionPool implements InstanceOwner {
   /** Takes no more calls; those that wait are refused. */
   close(reason: OrlaError): void {
     this.#closed = reason;
+    this.#supply.close();
     this.#upkeep.stop();
     this.#deadlines.stop();
-    this.#failQueue(reason);
+    this.#waiting.failAll(reason);
     this.#warmUp.failed(reason);
     for (const instance of [...this.#set.serving, ...this.#set.spare]) {
       this.#drain(instance, "stopped");
@@ -234,7 +211,7 @@ export class FunctionPool implements InstanceOwner {
     const reason = this.#set.remove(instance);
     if (error !== undefined) this.#backoff.failed(error, this.#services.clock.now());
     this.#services.released(instance, error !== undefined ? "failed" : reason ?? "stopped");
-    for (const call of unstarted.reverse()) this.#requeue(call);
+    for (const call of unstarted.reverse()) this.#waiting.lost(call);
     this.#dispatch();
     if (error !== undefined) this.#warmUp.failed(error);
     if (this.empty) this.#services.emptied(this);
@@ -245,7 +222,7 @@ export class FunctionPool implements InstanceOwner {
   }
 
   onTakenBack(calls: Invocation[]): void {
-    for (const call of calls) this.#giveBackToQueue(call);
+    for (const call of calls) this.#waiting.giveBack(call);
     this.#dispatch();
   }
 
@@ -260,65 +237,36 @@ export class FunctionPool implements InstanceOwner {
     });
   }
 
-  #place(call: Invocation): void {
-    const instance = this.#pick();
-    if (instance === undefined) this.#enqueue(call);
-    else this.#deliver(instance, call);
-  }
-
   #deliver(instance: Instance, call: Invocation): void {
     instance.deliver(call);
     this.#services.active(this);
   }
 
   #pick(): Instance | undefined {
-    return this.#set.pick(this.version.options.concurrency) ?? this.#growNow();
+    const serving = this.#set.pick(this.version.options.concurrency);
+    if (serving !== undefined) return serving;
+    const another = this.#supply.now();
+    // It may have been a spare one, which is replaced.
+    if (another !== undefined) this.#upkeep.fill();
+    return another;
   }
 
   #enqueue(call: Invocation): void {
     const blocked = this.#blockedBy();
     if (blocked !== undefined) return call.fail(blocked);
-    if (this.#queue.size >= this.#services.queueLimit) {
-      return call.fail(overloaded("Too many calls are waiting for this function"));
-    }
-    call.queuedAt = this.#services.clock.now();
-    this.#queue.push(call);
+    if (!this.#waiting.add(call)) return;
     this.#services.active(this);
-    this.#growForQueue();
-  }
-
-  /** For a call that an instance took with it. */
-  #requeue(call: Invocation): void {
-    if (++call.lostDeliveries < MAX_LOST_DELIVERIES) return this.#giveBackToQueue(call);
-    call.fail(new OrlaError("instance_crashed", "Instances died before they began this call"));
-  }
-
-  #giveBackToQueue(call: Invocation): void {
-    if (call.isOver) return;
-    call.returned();
-    call.queuedAt = this.#services.clock.now();
-    this.#queue.pushFront(call);
+    this.#supply.orderForCalls();
   }
 
   #dispatch(): void {
-    if (this.#queue.size === 0) return;
-    if (this.#closed !== undefined) return this.#failQueue(this.#closed);
-    for (let call = this.#queue.peek(); call !== undefined; call = this.#queue.peek()) {
-      const instance = this.#pick();
-      if (instance === undefined) break;
-      this.#queue.shift();
-      this.#deliver(instance, call);
-    }
-    if (this.#queue.size === 0) return;
+    if (this.#waiting.size === 0) return;
+    if (this.#closed !== undefined) return this.#waiting.failAll(this.#closed);
+    this.#waiting.serve(() => this.#pick(), (instance, call) => this.#deliver(instance, call));
+    if (this.#waiting.size === 0) return;
     const blocked = this.#blockedBy();
-    if (blocked !== undefined) this.#failQueue(blocked);
-    else this.#growForQueue();
-  }
-
-  #failQueue(error: OrlaError): void {
-    for (let call = this.#queue.peek(); call !== undefined; call = this.#queue.peek()) {
-      call.fail(error);
-    }
+    if (blocked !== undefined) this.#waiting.failAll(blocked);
+    else this.#supply.orderForCalls();
   }
 
   /** Failures in a row keep new instances from starting; live ones go on serving. */
@@ -327,70 +275,12 @@ export class FunctionPool implements InstanceOwner {
     return this.#backoff.blockedBy(this.#services.clock.now());
   }
 
-  #mayStart(): boolean {
-    return this.#closed === undefined &&
-      this.#backoff.blockedBy(this.#services.clock.now()) === undefined;
-  }
-
-  #mayGrow(): boolean {
-    const { most } = this.#size === NO_INSTANCES ? poolSizeOf(this.version.options) : this.#size;
-    return this.#set.size < most && this.#mayStart();
-  }
-
-  /** Another instance at once, when a spare or a blank one is ready. */
-  #growNow(): Instance | undefined {
-    const spare = this.#set.takeSpare();
-    if (spare !== undefined) {
-      this.#upkeep.fill();
-      return spare;
+  #arrived(error: OrlaError | undefined): void {
+    if (error !== undefined) {
+      if (this.#set.serving.length === 0) this.#waiting.failAll(error);
+      this.#warmUp.failed(error);
     }
-    if (!this.#mayGrow()) return undefined;
-    const instance = this.#services.takeBlank();
-    if (instance !== undefined) this.#adopt(instance, "serving");
-    return instance;
-  }
-
-  #growForQueue(): void {
-    const { concurrency } = this.version.options;
-    while (this.#queue.size > this.#set.ordered.serving * concurrency && this.#mayGrow()) {
-      if (!this.#order("serving", "call")) return;
-    }
-  }
-
-  /** Orders another instance; returns whether one may come. `stillWanted` speaks beside the queue. */
-  #order(role: Role, urgency: Urgency, stillWanted = () => this.#upkeep.misses(role)): boolean {
-    const { ordered } = this.#set;
-    ordered[role]++;
-    const comes = this.#services.requestBlank(urgency, (taken) => {
-      ordered[role]--;
-      if (taken instanceof OrlaError) this.#notStarted(taken);
-      else if (this.#closed !== undefined) this.#services.giveBack(taken);
-      else if (this.#queue.size > 0) this.#adopt(taken, "serving");
-      else if (stillWanted() || this.#warmUp.waits) this.#adopt(taken, role);
-      else this.#services.giveBack(taken);
-      this.#dispatch();
-    });
-    if (!comes) ordered[role]--;
-    return comes;
-  }
-
-  #notStarted(error: OrlaError): void {
-    if (this.#set.serving.length === 0) this.#failQueue(error);
-    this.#warmUp.failed(error);
-  }
-
-  #adopt(instance: Instance, role: Role): void {
-    const { clock, maxAgeMs, cpuMsOf } = this.#services;
-    const { memoryMb, cpuLimitPercent } = this.version.options;
-    const tenure = new Tenure({
-      now: clock.now(),
-      maxAgeMs,
-      cpuMs: () => cpuMsOf(instance.pid),
-      memoryUsedMb: () => instance.memoryUsedMb,
-      ...{ memoryMb, cpuLimitPercent },
-    });
-    this.#set.add(instance, role, tenure);
-    instance.assign(this.version, this);
+    this.#dispatch();
   }
 
   #drain(instance: Instance, reason: EndReason): void {
@@ -400,20 +290,6 @@ export class FunctionPool implements InstanceOwner {
 
   /** No idle instance shall stay. */
   #isOver(): boolean {
-    return this.#queue.size === 0 && (this.#size === NO_INSTANCES || this.#closed !== undefined);
+    return this.#waiting.size === 0 && (this.#size === NO_INSTANCES || this.#closed !== undefined);
   }
-
-  #overloaded(): OrlaError {
-    const full = this.#services.whyFull();
-    // Its own limit is nearer than the node's.
-    if (full === undefined || !this.#mayGrow()) return overloaded("No instance came free in time");
-    return overloaded(`No room for another instance: ${full}`, "Retry later.");
-  }
-}
-
-function overloaded(
-  message: string,
-  hint = "Retry later, or raise MAX_INSTANCES or CONCURRENCY.",
-): OrlaError {
-  return new OrlaError("overloaded", message, { hint, retryAfterSeconds: 1 });
 }

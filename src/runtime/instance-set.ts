@@ -36,10 +36,29 @@ export class InstanceSet {
     return serving.length + spare.length + ordered.serving + ordered.spare + draining.size === 0;
   }
 
+  /** No calls, and none is about to end. */
+  get quiet(): boolean {
+    return this.draining.size === 0 && this.serving.every(({ idle }) => idle);
+  }
+
   /** Those that run or may run calls. */
   *running(): Iterable<Instance> {
     yield* this.serving;
     yield* this.draining.keys();
+  }
+
+  /** Calls that hold a place. */
+  get load(): number {
+    let load = 0;
+    for (const instance of this.running()) load += instance.load;
+    return load;
+  }
+
+  /** Processors used at the moment. */
+  get cpuShare(): number {
+    let share = 0;
+    for (const tenure of this.#tenures.values()) share += tenure.cpuShare;
+    return share;
   }
 
   /** Serving and spare ones with what is known of them. */
@@ -103,6 +122,14 @@ export class InstanceSet {
     const taken = usable.find(({ state }) => state === "ready") ?? usable[0];
     if (taken !== undefined) this.move(taken, "serving");
     return taken;
+  }
+
+  /** The idle one that was used longest ago; `kept` if it is one of the `least` serving, or spare. */
+  oldestIdle(least: number): { readonly instance: Instance; readonly kept: boolean } | undefined {
+    const [idle] = this.idle();
+    if (idle !== undefined && this.serving.length > least) return { instance: idle, kept: false };
+    const instance = this.spare[0] ?? idle;
+    return instance === undefined ? undefined : { instance, kept: true };
   }
 
   /** Idle serving ones, the longest idle first. */

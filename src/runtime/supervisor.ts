@@ -4,110 +4,23 @@
  * `Call`s, and what happened goes out through the `ExecutionSink`.
  */
 import { OrlaError } from "../base/errors.ts";
-import type { Call, Invoker, ReplyTo } from "../functions/call.ts";
-import type { EgressGate } from "../functions/egress.ts";
-import type { ExecutionSink } from "../functions/execution.ts";
+import type { Call, ReplyTo } from "../functions/call.ts";
 import type { FunctionVersion } from "../functions/function.ts";
-import type { HostServices } from "../functions/host-services.ts";
-import { BlankPool, type Receiver } from "./blank-pool.ts";
+import type { BlankPool, Receiver } from "./blank-pool.ts";
 import { BlankPools } from "./blank-pools.ts";
-import { writeBootstrap } from "./bootstrap-script.ts";
-import { type Clock, systemClock, type Timer } from "./clock.ts";
+import { BlankStarter } from "./blank-starter.ts";
+import type { Timer } from "./clock.ts";
 import { createLimiter } from "./create-limiter.ts";
 import { FunctionPool } from "./function-pool.ts";
-import { Instance } from "./instance.ts";
-import type { InstanceKind, InstanceKinds } from "./instance-kind.ts";
+import type { Instance } from "./instance.ts";
+import type { InstanceKind } from "./instance-kind.ts";
 import { type EndReason, endReasons } from "./instance-set.ts";
-import { startInstance } from "./instance-start.ts";
-import { DenoLauncher, type Launcher, LauncherLost } from "./launcher.ts";
-import { type Enforcement, type Limiter, MAX_FILE_BYTES, type ProcessHold } from "./limits.ts";
+import { type Limiter, MAX_FILE_BYTES } from "./limits.ts";
 import { type Evictable, NodeRoom } from "./node-room.ts";
 import type { PoolReport } from "./pool-report.ts";
 import type { PoolServices, Urgency } from "./pool-services.ts";
-
-/** Kills what the node leaves behind when it dies itself. Implemented by `server/`. */
-export interface Reaper {
-  watch(pid: number, signal: "KILL" | "INT"): void;
-  release(pid: number): void;
-}
-
-export interface RuntimeLog {
-  warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
-}
-
-export interface RuntimeOptions {
-  readonly denoPath: string;
-  /** An existing directory of ours alone, with a short path: sockets are made in it. */
-  readonly runtimeDir: string;
-  readonly sink: ExecutionSink;
-  readonly reaper: Reaper;
-  readonly log: RuntimeLog;
-  /** Blank processes kept ready. */
-  readonly poolSize?: number;
-  /** Instances of all functions together. */
-  readonly maxTotalInstances?: number;
-  /** Memory of all instances together, beyond what they share; `null` for no limit. */
-  readonly memoryBudgetBytes?: number | null;
-  readonly idleTimeoutMs?: number;
-  /** Instances are replaced at about this age. */
-  readonly maxAgeMs?: number;
-  /** Calls of one version that may wait for an instance. */
-  readonly queueLimit?: number;
-  readonly queueTimeoutMs?: number;
-  /** How long calls may go on once the runtime is disposed. */
-  readonly drainTimeoutMs?: number;
-  /** Processors that instances may use; those of the machine by default. */
-  readonly cores?: number;
-  readonly clock?: Clock;
-  readonly launcher?: Launcher;
-  /** What else than Deno functions may run in; nothing by default. */
-  readonly otherKinds?: InstanceKinds;
-  /** What functions may ask of the platform; nothing by default. */
-  readonly hostServices?: HostServices;
-  /** The way into the network, whose port the launcher must know too; none by default. */
-  readonly egress?: EgressGate | null;
-}
-
-type EndCounts = Record<EndReason, number>;
-
-export interface RuntimeStats {
-  readonly instances: {
-    readonly blank: number;
-    /** On their way to a function, or importing it. */
-    readonly starting: number;
-    readonly idle: number;
-    readonly busy: number;
-    /** Idle, and kept for when others are busy. */
-    readonly spare: number;
-    readonly draining: number;
-  };
-  /** Instances that had a function and are gone. */
-  readonly ended: Readonly<EndCounts>;
-  /** Private memory of all of them, when measured last. */
-  readonly memoryBytes: number;
-  readonly calls: { readonly running: number; readonly waiting: number };
-  /** No process to run functions in is ready, and none starts. */
-  readonly startsFail: boolean;
-  /** What is really enforced on this machine. */
-  readonly enforced: Enforcement;
-}
-
-export interface Runtime extends Invoker, AsyncDisposable {
-  /** Resolves when the pool of blank processes is full. */
-  ready(): Promise<void>;
-  /** Starts what the version's options want to be there, and keeps it there. */
-  keepWarm(version: FunctionVersion): void;
-  /** Resolves when an instance of the version, and all that its options want, can take calls at once. */
-  warm(version: FunctionVersion): Promise<void>;
-  /**
-   * The function's versions changed: instances of all versions but `currentVersionId` end as their
-   * calls do. Callers who still come with an older version are served.
-   */
-  retire(functionId: string, currentVersionId?: string): void;
-  stats(): RuntimeStats;
-  /** How each version is doing that has instances, or had and failed. */
-  report(): PoolReport[];
-}
+import { poolSizeOf } from "./pool-size.ts";
+import type { EndCounts, Runtime, RuntimeOptions, RuntimeStats } from "./runtime.ts";
 
 /** Hung event loops, memory and waiting times are looked at this often while calls are open. */
 const TICK_MS = 100;
@@ -118,35 +31,7 @@ const FREE_CORE_SHARE = 0.5;
 /** Memory is measured, and missing or old instances are replaced, this often. */
 const UPKEEP_MS = 1000;
 
-const DEFAULTS = {
-  poolSize: 4,
-  maxTotalInstances: 256,
-  memoryBudgetBytes: null,
-  idleTimeoutMs: 60_000,
-  maxAgeMs: Infinity,
-  queueLimit: 1024,
-  queueTimeoutMs: 10_000,
-  drainTimeoutMs: 10_000,
-  egress: null,
-  otherKinds: { kindOf: () => undefined } as InstanceKinds,
-  hostServices: {
-    call: (op) => Promise.reject(new OrlaError("not_supported", `This node has no ${op}`)),
-  } as HostServices,
-} as const;
-
-export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
-  const { denoPath, runtimeDir } = options;
-  const launcher = options.launcher ??
-    new DenoLauncher({
-      denoPath,
-      bootstrap: await writeBootstrap(`${runtimeDir}/bootstrap`),
-      egressPort: options.egress?.port ?? null,
-    });
-  const cores = navigator.hardwareConcurrency;
-  return new Supervisor({ ...DEFAULTS, clock: systemClock, cores, ...options, launcher });
-}
-
-class Supervisor implements Runtime {
+export class Supervisor implements Runtime {
   readonly #options: Required<RuntimeOptions>;
   readonly #limiter: Limiter = createLimiter();
   readonly #deno: InstanceKind;
@@ -154,11 +39,9 @@ class Supervisor implements Runtime {
   readonly #pools = new Map<string, FunctionPool>();
   readonly #active = new Set<FunctionPool>();
   readonly #services: Omit<PoolServices, "takeBlank" | "requestBlank" | "giveBack">;
-  /** All whose process or directory is still there. */
-  readonly #instances = new Set<Instance>();
+  readonly #starter: BlankStarter;
   readonly #room: NodeRoom;
   readonly #ended = Object.fromEntries(endReasons.map((reason) => [reason, 0])) as EndCounts;
-  #nextInstance = 0;
   #openCalls = 0;
   #tick: Timer | undefined;
   #upkeep: Timer | undefined;
@@ -182,7 +65,8 @@ class Supervisor implements Runtime {
       maxFileBytes: MAX_FILE_BYTES,
       hasScratch: false,
     };
-    this.#blanks = new BlankPools((kind) => this.#openPool(kind));
+    this.#starter = new BlankStarter({ ...options, limiter: this.#limiter, room: this.#room });
+    this.#blanks = new BlankPools((kind) => this.#starter.openPool(kind));
     this.#blanks.of(this.#deno);
     this.#services = {
       clock,
@@ -226,7 +110,8 @@ class Supervisor implements Runtime {
   }
 
   keepWarm(version: FunctionVersion): void {
-    if (this.#stopping) return;
+    const { least, spare } = poolSizeOf(version.options);
+    if (this.#stopping || !version.options.enabled || least + spare === 0) return;
     try {
       this.#poolOf(version).keepWarm();
     } catch {
@@ -278,6 +163,7 @@ class Supervisor implements Runtime {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
+    this.#starter.stopping();
     this.#upkeep?.cancel();
     await this.#callsOver();
     const pools = [...this.#pools.values()];
@@ -286,7 +172,7 @@ class Supervisor implements Runtime {
       pool.stopAll();
     }
     await this.#blanks[Symbol.asyncDispose]();
-    await Promise.all([...this.#instances].map(({ gone }) => gone));
+    await Promise.all([...this.#starter.instances].map(({ gone }) => gone));
     this.#tick?.cancel();
     this.#limiter[Symbol.dispose]();
   }
@@ -319,57 +205,6 @@ class Supervisor implements Runtime {
       this.#pools.set(version.versionId, pool);
     }
     return pool;
-  }
-
-  #openPool(kind: InstanceKind): BlankPool {
-    const { clock, log } = this.#options;
-    return new BlankPool({
-      size: kind.poolSize,
-      clock,
-      // A launcher that died says nothing about the next one, which the next start brings up.
-      start: (onSpawn) =>
-        this.#startBlank(kind, onSpawn).catch((error) => {
-          if (!(error instanceof LauncherLost) || this.#stopping) throw error;
-          return this.#startBlank(kind, onSpawn);
-        }),
-      mayExceed: () => this.#room.hasPlenty,
-      onError: ({ message, detail }) => log.warn(message, { detail }),
-    });
-  }
-
-  async #startBlank(
-    { launcher, maxFileBytes, hasScratch }: InstanceKind,
-    onSpawn: (hold: ProcessHold | null) => void,
-  ): Promise<Instance> {
-    const { runtimeDir, clock, log, reaper, hostServices, egress } = this.#options;
-    const id = `i${++this.#nextInstance}`;
-    const directory = `${runtimeDir}/${id}`;
-    const born: { instance?: Instance } = {};
-    const started = await startInstance({
-      directory,
-      launcher,
-      onSpawn: ({ pid, exited }) => {
-        reaper.watch(pid, "KILL");
-        exited.then(() => reaper.release(pid));
-        onSpawn(this.#limiter.hold(pid));
-      },
-      onLine: (stream, line) => {
-        if (born.instance !== undefined) born.instance.printed(stream, line);
-        else log.warn("a starting instance wrote", { instance: id, line });
-      },
-    });
-    const instance = new Instance({
-      ...{ id, directory, maxFileBytes, hasScratch, limiter: this.#limiter, clock, started },
-      ...{ hostServices, egress },
-    });
-    born.instance = instance;
-    this.#instances.add(instance);
-    this.#room.started(instance);
-    instance.gone.then(() => {
-      this.#instances.delete(instance);
-      this.#room.ended(instance);
-    });
-    return instance;
   }
 
   #takeBlank(blanks: BlankPool): Instance | undefined {
@@ -439,7 +274,7 @@ class Supervisor implements Runtime {
     this.#upkeep = this.#options.clock.after(UPKEEP_MS, () => {
       const now = this.#options.clock.now();
       this.#room.measure();
-      for (const instance of this.#instances) instance.look(now);
+      for (const instance of this.#starter.instances) instance.look(now);
       this.#blanks.upkeep();
       for (const pool of this.#pools.values()) {
         pool.upkeep(now);
@@ -450,7 +285,7 @@ class Supervisor implements Runtime {
   }
 
   #emptied(pool: FunctionPool): void {
-    if (!pool.failing && !pool.expectsInstances) this.#forget(pool);
+    if (!pool.isKept) this.#forget(pool);
   }
 
   #forget(pool: FunctionPool): void {

@@ -8,7 +8,7 @@ import type { Catalog } from "../catalog/catalog.ts";
 import type { InstanceReport } from "../catalog/instance-report.ts";
 import { qualifiedName } from "../functions/function.ts";
 import type { PoolReport } from "../runtime/pool-report.ts";
-import type { Runtime } from "../runtime/supervisor.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 
 const LOOK_EVERY_MS = 1000;
 /** Counts of busy instances change all the time. */

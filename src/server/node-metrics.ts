@@ -2,7 +2,7 @@
 import type { Catalog } from "../catalog/catalog.ts";
 import type { ExecutionWriter } from "../observability/execution-writer.ts";
 import type { Metrics } from "../observability/metrics.ts";
-import type { Runtime } from "../runtime/supervisor.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 
 export interface NodeParts {
   readonly catalog: Pick<Catalog, "size">;

@@ -17,7 +17,8 @@ import type {
 import { defaultOptions } from "../../src/functions/option-table.ts";
 import { chooseLauncher } from "../../src/runtime/confinement/choose-launcher.ts";
 import { PythonKinds, type PythonKindsOptions } from "../../src/runtime/python/python-kinds.ts";
-import { createRuntime, type Runtime, type RuntimeOptions } from "../../src/runtime/supervisor.ts";
+import type { Runtime, RuntimeOptions } from "../../src/runtime/runtime.ts";
+import { createRuntime } from "../../src/runtime/create-runtime.ts";
 
 export interface Finished extends ExecutionEnd {
   readonly executionId: string;

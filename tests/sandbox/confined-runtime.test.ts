@@ -8,7 +8,8 @@ import {
   type ChooseLauncherOptions,
   type ChosenLauncher,
 } from "../../src/runtime/confinement/choose-launcher.ts";
-import { createRuntime, type Runtime } from "../../src/runtime/supervisor.ts";
+import type { Runtime } from "../../src/runtime/runtime.ts";
+import { createRuntime } from "../../src/runtime/create-runtime.ts";
 import { eventually, familyOf } from "../processes.ts";
 
 const isLinux = Deno.build.os === "linux";
