@@ -5,6 +5,7 @@ import { startTestPostgres, type TestPostgres } from "../postgres.ts";
 import { eventually, familyOf, survivors } from "../processes.ts";
 import { callFunction, callJson } from "./http-calls.ts";
 import { failures, startLoad } from "./load.ts";
+import { assignedInstances } from "./metric.ts";
 import { openSession } from "./sql-session.ts";
 
 const answer = (says: string) => `$$ export const main = () => "${says}" $$`;
@@ -147,4 +148,43 @@ Deno.test("kill -9 of the node that serves an SQL session: the other one takes o
   assert.equal(gone.code, "08001");
   assert.match(gone.hint ?? "", /orla start/);
   assert.equal(await session.value("SELECT 1"), 1);
+});
+
+Deno.test("WARM EDGE FUNCTION reaches every node, or those of a region; the next calls are warm", async () => {
+  await using cluster = await startCluster();
+  const { one, two } = cluster;
+  await using session = await openSession(one.sqlUrl);
+  const create = (name: string) =>
+    `CREATE EDGE FUNCTION ${name} LANGUAGE javascript AS ${answer(name)}`;
+  // Made and warmed in one transaction: the other node has never heard of it.
+  await session.rows(`BEGIN; ${create("everywhere")}; WARM EDGE FUNCTION everywhere; COMMIT`);
+  assert.deepEqual([await assignedInstances(one), await assignedInstances(two)], [1, 1]);
+  await session.rows(create("southern"));
+  await session.rows("WARM EDGE FUNCTION southern IN REGIONS ('south')");
+  assert.deepEqual([await assignedInstances(one), await assignedInstances(two)], [1, 2]);
+  for (
+    const [node, name, isWarm] of [
+      [one, "everywhere", true],
+      [two, "everywhere", true],
+      [two, "southern", true],
+      [one, "southern", false],
+    ] as const
+  ) {
+    await eventually(
+      async () => {
+        const response = await callFunction(node, name, { method: "POST", body: "null" });
+        const said: unknown = await response.json();
+        if (response.status === 404) return false; // not heard of it yet
+        assert.equal(said, name);
+        assert.equal(/cold;dur=/.test(response.headers.get("server-timing") ?? ""), !isWarm);
+        return true;
+      },
+      5_000,
+      `${name} answers`,
+    );
+  }
+  await assert.rejects(
+    session.rows("WARM EDGE FUNCTION everywhere IN REGIONS ('south', 'west')"),
+    /there is no node in region 'west'/,
+  );
 });
