@@ -181,14 +181,18 @@ Deno.test("CONCURRENCY × MAX_INSTANCES is what runs at once, exactly", async ()
     let inside = 0;
     export default async (request) => {
       const mine = ++inside;
+      console.log("inside");
       await request.text();
       inside--;
       return Response.json({ mine, pid: Deno.pid });
     } $$`,
   );
+  const logged = () => metric(orla, 'orla_log_messages_total{level="info"}').catch(() => 0);
+  const before = await logged();
   const calls = Array.from({ length: 8 }, () => held("wide"));
   await eventually(
-    async () => await metric(orla, "orla_invocations_waiting") === 2,
+    async () =>
+      await metric(orla, "orla_invocations_waiting") === 2 && await logged() === before + 6,
     10_000,
     "six run, two wait",
   );
