@@ -135,7 +135,7 @@ const mistakes: [name: string, text: string, state: string, at: string][] = [
   ["an unknown option", create("f", "MEMORI 1MB"), "22023", "MEMORI"],
   ["an option of the future", create("f", "TRACING = true"), "0A000", "TRACING"],
   ["an option out of range", create("f", "MEMORY 1MB"), "22023", "1MB"],
-  ["a language of the future", "CREATE EDGE FUNCTION f LANGUAGE python AS 'x'", "0A000", "python"],
+  ["code without a handler", "CREATE EDGE FUNCTION f LANGUAGE python AS 'x'", "42601", "x'"],
   ["an unknown language", "CREATE EDGE FUNCTION f LANGUAGE cobol AS 'x'", "22023", "cobol"],
   [
     "a syntax error of the code",
