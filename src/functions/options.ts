@@ -2,7 +2,7 @@
 import { closestName } from "../base/closest-name.ts";
 import { OrlaError } from "../base/errors.ts";
 import type { FunctionOptions } from "./function.ts";
-import { defaultOptions, type OptionSpec, optionTable } from "./option-table.ts";
+import { defaultOptions, type OptionSpec, optionTable, type OptionType } from "./option-table.ts";
 import { type ParsedValue, parseValue, type RawValue, ValueError } from "./option-value.ts";
 
 /** One option as written. The SQL parser's `OptionNode` is one; without spans errors have no place. */
@@ -30,13 +30,7 @@ export function parseOptions(options: readonly RawOption[]): Partial<FunctionOpt
       changes[spec.field] = defaultOptions[spec.field];
       continue;
     }
-    const value = parseValue(spec.type, option.value);
-    if (value instanceof ValueError) {
-      throw new OrlaError("invalid_option", `${option.name} ${value.message}`, {
-        ...at(option.valueSpan),
-        ...(value.hint === undefined ? {} : { hint: value.hint }),
-      });
-    }
+    const value = checkedValue(spec.type, option);
     if (!spec.supported) {
       throw new OrlaError("not_supported", `${option.name} is not supported yet`, {
         ...at(option.nameSpan),
@@ -116,8 +110,18 @@ function rawFromJson(key: string, value: unknown): RawValue {
   throw new OrlaError("invalid_option", `${key} has a value that no option takes`);
 }
 
+/** What was written, by the option's type. Throws `invalid_option`. */
+export function checkedValue(type: OptionType, option: RawOption): ParsedValue {
+  const value = parseValue(type, option.value);
+  if (!(value instanceof ValueError)) return value;
+  throw new OrlaError("invalid_option", `${option.name} ${value.message}`, {
+    ...at(option.valueSpan),
+    ...(value.hint === undefined ? {} : { hint: value.hint }),
+  });
+}
+
 /** The word, not the string 'default'. */
-function isDefault(value: RawValue): boolean {
+export function isDefault(value: RawValue): boolean {
   return value.kind === "word" && value.value === "default";
 }
 

@@ -1,7 +1,8 @@
 /** The Postgres behind a node: the embedded one, or the one that `DATABASE_URL` names. */
 import { isAbsolute, join } from "node:path";
-import type { ClientConfig } from "pg";
+import pg, { type ClientConfig, type PoolConfig } from "pg";
 import { OrlaError } from "../base/errors.ts";
+import type { Logger } from "../base/log.ts";
 import { connectUpstream } from "./upstream.ts";
 import type { EmbeddedPostgres } from "./embedded-postgres.ts";
 
@@ -75,4 +76,20 @@ function encryptionOf(url: URL): "none" | "verified" {
         hint: "Use sslmode=verify-full, or disable on a private network.",
       });
   }
+}
+
+/**
+ * Connections of the platform's own. The pool looks after idle ones and replaces those that break;
+ * whoever uses one learns it from the query that fails. Without listeners, a break between two queries
+ * would end the process.
+ */
+export function openPool(
+  database: Database,
+  log: Logger,
+  config: PoolConfig & { readonly max: number; readonly application_name: string },
+): pg.Pool {
+  const pool = new pg.Pool({ ...database.connection, ...config });
+  pool.on("connect", (client) => client.on("error", () => {}));
+  pool.on("error", (error) => log.warn("an idle database connection broke", { error }));
+  return pool;
 }

@@ -1,5 +1,5 @@
 /** What functions may ask of this node: built here, because its parts live in several folders. */
-import pg from "pg";
+import type pg from "pg";
 import type { Logger } from "../base/log.ts";
 import type { HostServices } from "../functions/host-services.ts";
 import { createDatabaseAccess } from "../hostcalls/database/database-access.ts";
@@ -15,7 +15,7 @@ import {
 } from "../hostcalls/storage-operation.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import type { Config } from "./config.ts";
-import type { Database } from "./database.ts";
+import { type Database, openPool } from "./database.ts";
 
 export interface FunctionServicesOptions {
   readonly config: Config;
@@ -44,8 +44,7 @@ export async function startFunctionServices(
   const { config, database, metrics, functionMetrics, log } = options;
   await using started = new AsyncDisposableStack();
   const platform = started.adopt(
-    new pg.Pool({
-      ...database.connection,
+    openPool(database, log, {
       max: PLATFORM_CONNECTIONS,
       connectionTimeoutMillis: PLATFORM_TIMEOUT_MS,
       query_timeout: PLATFORM_TIMEOUT_MS,
@@ -53,9 +52,6 @@ export async function startFunctionServices(
     }),
     (pool) => pool.end(),
   );
-  // As in main.ts: whoever uses a connection learns of its break.
-  platform.on("connect", (client) => client.on("error", () => {}));
-  platform.on("error", (error) => log.warn("an idle database connection broke", { error }));
 
   const access = started.use(createDatabaseAccess({
     platform,

@@ -5,7 +5,6 @@
  * A stop is a drain: the node is withdrawn and both fronts stop accepting, while calls under way,
  * which still need everything below, come to their end.
  */
-import pg from "pg";
 import { createLogger, type Logger } from "../base/log.ts";
 import { type Catalog, openCatalog } from "../catalog/catalog.ts";
 import { type FunctionVersion, qualifiedName } from "../functions/function.ts";
@@ -21,7 +20,7 @@ import { createRuntime } from "../runtime/create-runtime.ts";
 import { startCallbackEndpoint } from "../sqlgateway/callback.ts";
 import { besideEmbeddedPostgres, type CallbackPlace, overNetwork } from "./callback-address.ts";
 import type { Config } from "./config.ts";
-import { type Database, embeddedDatabase, externalDatabase } from "./database.ts";
+import { type Database, embeddedDatabase, externalDatabase, openPool } from "./database.ts";
 import { prepareDatabase } from "./database-check.ts";
 import { lockDataDir } from "./data-dir.ts";
 import { startEmbeddedPostgres } from "./embedded-postgres.ts";
@@ -100,17 +99,9 @@ export async function startOrla(
   const nodeId = crypto.randomUUID();
   const origin = { nodeId, region: config.region };
   const pool = started.adopt(
-    new pg.Pool({
-      ...database.connection,
-      max: config.databaseConnections,
-      application_name: "orla",
-    }),
+    openPool(database, log, { max: config.databaseConnections, application_name: "orla" }),
     (pool) => pool.end(),
   );
-  // The pool looks after idle connections and replaces those that break; whoever uses one learns it
-  // from the query that fails. Without a listener, a break between two queries would end the process.
-  pool.on("connect", (client) => client.on("error", () => {}));
-  pool.on("error", (error) => log.warn("an idle database connection broke", { error }));
 
   const [catalog, writer, version] = await Promise.all([
     openCatalog({ connection: database.connection, log }).then((catalog) => started.use(catalog)),

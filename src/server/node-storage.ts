@@ -1,6 +1,5 @@
 /** Objects of this node: where their bytes go, and what looks after them. */
 import { join } from "node:path";
-import pg from "pg";
 import { storageRoutes } from "../api/storage.ts";
 import type { Logger } from "../base/log.ts";
 import type { Route } from "../gateway/route.ts";
@@ -14,7 +13,7 @@ import { UrlSigner } from "../storage/signed-urls.ts";
 import type { TriggerDirectory } from "../triggers/trigger-directory.ts";
 import { UploadTriggers } from "../triggers/upload/upload-events.ts";
 import type { Config } from "./config.ts";
-import type { Database } from "./database.ts";
+import { type Database, openPool } from "./database.ts";
 
 export interface NodeStorageOptions {
   readonly config: Config;
@@ -39,12 +38,9 @@ export async function openNodeStorage(options: NodeStorageOptions): Promise<Node
   const log = options.log.with({ part: "storage" });
   await using started = new AsyncDisposableStack();
   const pool = started.adopt(
-    new pg.Pool({ ...database.connection, max: CONNECTIONS, application_name: "orla storage" }),
+    openPool(database, log, { max: CONNECTIONS, application_name: "orla storage" }),
     (pool) => pool.end(),
   );
-  // As in main.ts: whoever uses a connection learns of its break.
-  pool.on("connect", (client) => client.on("error", () => {}));
-  pool.on("error", (error) => log.warn("an idle database connection broke", { error }));
   const place = join(config.dataDir, "storage");
   const store = started.use(await openStore(config, place));
   const triggers = new UploadTriggers(directory);

@@ -1,5 +1,5 @@
 /** What a node does about triggers: knows them all, and runs the queue of those that come later. */
-import pg from "pg";
+import type pg from "pg";
 import type { Logger } from "../base/log.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Invoker } from "../functions/call.ts";
@@ -11,7 +11,7 @@ import { TriggerDirectory } from "../triggers/trigger-directory.ts";
 import type { TriggerRuns } from "../triggers/trigger-runs.ts";
 import { TriggerState } from "../triggers/trigger-state.ts";
 import type { Config } from "./config.ts";
-import type { Database } from "./database.ts";
+import { type Database, openPool } from "./database.ts";
 
 /** Claiming and ending jobs is quick: a few connections serve many workers. */
 const CONNECTIONS = 6;
@@ -43,14 +43,7 @@ export class Triggers implements AsyncDisposable {
 
   static async open(options: TriggersOptions): Promise<Triggers> {
     const { database, log } = options;
-    const pool = new pg.Pool({
-      ...database.connection,
-      max: CONNECTIONS,
-      application_name: "orla queue",
-    });
-    // Whoever uses a connection that broke learns it from the query that fails.
-    pool.on("connect", (client) => client.on("error", () => {}));
-    pool.on("error", (error) => log.warn("an idle connection of the queue broke", { error }));
+    const pool = openPool(database, log, { max: CONNECTIONS, application_name: "orla queue" });
     try {
       await prepareQueueSchema(pool, log);
       const directory = await TriggerDirectory.open({ connection: database.connection, log });

@@ -14,25 +14,16 @@ import { parsePath, routeOf } from "../triggers/http/path.ts";
 import { parseRate } from "../triggers/queue/rate.ts";
 import { parseSchedule } from "../triggers/schedule/schedule.ts";
 import type { TriggerKind } from "../triggers/trigger.ts";
-import { parseTriggerOptions, triggerOptions } from "../triggers/trigger-options.ts";
+import { triggerOptions } from "../triggers/trigger-option-table.ts";
+import { parseTriggerOptions } from "../triggers/trigger-options.ts";
 import { characterPosition } from "./rewrite.ts";
 
 /** Letters, digits, dots, dashes, underscores: fit for URLs, files and logs. */
 const objectName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 
-/** Those that this release carries out. */
-const supported: ReadonlySet<TriggerKind> = new Set<TriggerKind>([
-  ...["database", "hook", "http", "queue", "schedule", "upload"] as const,
-]);
-
 export function createTriggerRequest(text: string, statement: CreateTrigger): unknown {
   const { source, name } = statement;
   const kind: TriggerKind = source.kind;
-  if (!supported.has(kind)) {
-    throw new OrlaError("not_supported", `${kind} triggers are not supported yet`, {
-      position: statement.span.start,
-    });
-  }
   const { options, secret } = parseTriggerOptions(statement.options, kind);
   checkCombination(statement, options);
   checkValues(statement.options, options);
@@ -42,7 +33,7 @@ export function createTriggerRequest(text: string, statement: CreateTrigger): un
     orReplace: statement.orReplace,
     kind,
     spec: specOf(text, source, options),
-    sourcePosition: characterPosition(text, placeOf(source) ?? statement.span.start),
+    sourcePosition: characterPosition(text, placeOf(source)),
     function: namePlace(text, statement.function),
     arguments: statement.arguments?.map(argumentOf) ?? null,
     options,
@@ -102,13 +93,16 @@ function specOf(
         when: source.when?.text ?? null,
       };
     case "http": {
-      const segments = placed(source.path, () => parsePath(source.path.text));
+      const segments = placed(source.path.span.start, () => parsePath(source.path.text));
       const { path: { text: path }, method } = source;
       return { method, path, route: routeOf(segments), host: options["host"] ?? null };
     }
     case "schedule": {
       const { schedule } = source;
-      placed(schedule, () => parseSchedule(schedule.text, String(options["timezone"] ?? "UTC")));
+      placed(
+        schedule.span.start,
+        () => parseSchedule(schedule.text, String(options["timezone"] ?? "UTC")),
+      );
       return { schedule: schedule.text };
     }
     case "queue":
@@ -125,18 +119,8 @@ function checkValues(
   written: readonly OptionNode[],
   options: Readonly<Record<string, unknown>>,
 ): void {
-  const at = (name: string, check: () => void) => {
-    try {
-      check();
-    } catch (thrown) {
-      const { code, message, hint } = toOrlaError(thrown);
-      const position = written.find((option) => option.name === name)?.valueSpan.start;
-      throw new OrlaError(code, message, {
-        ...(position === undefined ? {} : { position }),
-        ...(hint === undefined ? {} : { hint }),
-      });
-    }
-  };
+  const at = (name: string, check: () => void) =>
+    placed(written.find((option) => option.name === name)?.valueSpan.start ?? 0, check);
   const { rate, timezone, ipWhitelist } = options;
   if (typeof rate === "string") at("RATE", () => void parseRate(rate));
   if (typeof timezone === "string") at("TIMEZONE", () => void parseSchedule("@daily", timezone));
@@ -198,12 +182,9 @@ function checkCombination(
   const placeOfOption = (name: string) =>
     written.find((option) => option.name === name)?.nameSpan.start ?? span.start;
   const isSync = source.timing !== "after" || options["sync"] === true;
-  for (const { name, field } of triggerOptions) {
+  for (const { name, field, runs } of triggerOptions) {
     if (!Object.hasOwn(options, field)) continue;
-    const onlySync = field === "onError" || field === "deadlineMs";
-    const onlyAsync = ["batchSize", "maxAttempts", "retryDelayMs", "maxRetryDelayMs"]
-      .concat("concurrency", "rate", "capture", "redact").includes(field);
-    if ((onlySync && !isSync) || (onlyAsync && isSync)) {
+    if (runs !== undefined && runs !== (isSync ? "within" : "later")) {
       throw new OrlaError(
         "invalid_option",
         isSync
@@ -232,20 +213,20 @@ function named(name: PlacedText, what: string): string {
   });
 }
 
-/** Errors of what stands in a string literal point into it. */
-function placed<T>(text: PlacedText, read: () => T): T {
+/** Errors of what stands from `start` on point into it. */
+function placed<T>(start: number, read: () => T): T {
   try {
     return read();
   } catch (thrown) {
     const { code, message, hint, position = 0 } = toOrlaError(thrown);
     throw new OrlaError(code, message, {
-      position: text.span.start + position,
+      position: start + position,
       ...(hint === undefined ? {} : { hint }),
     });
   }
 }
 
-function placeOf(source: TriggerSource): number | undefined {
+function placeOf(source: TriggerSource): number {
   switch (source.kind) {
     case "database":
       return source.table.span.start;

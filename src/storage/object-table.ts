@@ -1,6 +1,7 @@
 /** The rows that make uploads visible, written together with the events they cause. */
 import type pg from "pg";
 import { z } from "zod";
+import { inTransaction } from "../catalog/transaction.ts";
 
 export interface StoredObject {
   readonly bucket: string;
@@ -77,7 +78,7 @@ export class ObjectTable {
    * returns `null` if it was done before.
    */
   async publish(objects: readonly NewObject[], once = false): Promise<Published | null> {
-    return await this.#transaction(async (client) => {
+    return await inTransaction(this.#pool, async (client) => {
       const published: StoredObject[] = [];
       const replaced: Published["replaced"][number][] = [];
       // In one order, so that two that publish the same names do not wait for each other.
@@ -123,23 +124,6 @@ export class ObjectTable {
       [uploadId],
     );
     return rowCount === 1;
-  }
-
-  async #transaction<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-    const client = await this.#pool.connect();
-    let broken: Error | undefined;
-    try {
-      await client.query("BEGIN");
-      const result = await work(client);
-      await client.query("COMMIT");
-      return result;
-    } catch (thrown) {
-      broken = thrown instanceof Error ? thrown : new Error(String(thrown));
-      throw thrown;
-    } finally {
-      // One in an unknown state is not used again.
-      client.release(broken);
-    }
   }
 }
 

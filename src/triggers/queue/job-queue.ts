@@ -324,7 +324,6 @@ export class JobQueue implements AsyncDisposable {
       );
       this.#nodes = Math.max(1, nodesRow.parse(rows[0]).nodes);
       this.#follow();
-      this.#limits.update(this.#options.directory.all, this.#nodes);
     } catch (error) {
       this.#log.warn("cannot look after the queue", { error });
     }

@@ -5,6 +5,7 @@ import type pg from "pg";
 import { z } from "zod";
 import { graphileLogger } from "./graphile-logger.ts";
 import type { Logger } from "../../base/log.ts";
+import { inTransaction } from "../../catalog/transaction.ts";
 
 /** The schema that graphile-worker's tables are in. */
 export const QUEUE_SCHEMA = "edge_queue";
@@ -31,17 +32,9 @@ export async function prepareQueueSchema(pool: pg.Pool, log: Logger): Promise<vo
   // Loaded only when needed: it takes a fifth of a second.
   const { runMigrations } = await import("graphile-worker");
   await runMigrations({ pgPool: pool, schema: QUEUE_SCHEMA, logger: graphileLogger(log) });
-  const client = await pool.connect();
-  try {
-    await client.query("BEGIN");
+  await inTransaction(pool, async (client) => {
     await client.query("SELECT pg_catalog.pg_advisory_xact_lock(1869770849, 2)");
     await client.query(sql);
     await client.query(`COMMENT ON SCHEMA ${QUEUE_SCHEMA} IS '${release}'`);
-    await client.query("COMMIT");
-  } catch (thrown) {
-    await client.query("ROLLBACK").catch(() => {});
-    throw thrown;
-  } finally {
-    client.release();
-  }
+  });
 }

@@ -7,6 +7,7 @@
 import type pg from "pg";
 import { z } from "zod";
 import type { Logger } from "../../base/log.ts";
+import { inTransaction } from "../../catalog/transaction.ts";
 import type { TriggerOf } from "../trigger.ts";
 import type { TriggerDirectory } from "../trigger-directory.ts";
 import { optionOf } from "../trigger-options.ts";
@@ -74,20 +75,11 @@ export class Scheduler implements AsyncDisposable {
 
   async #advance(trigger: TriggerOf<"schedule">, now: Date): Promise<void> {
     const cron = parseSchedule(trigger.spec.schedule, String(optionOf(trigger, "TIMEZONE")));
-    const client = await this.#options.pool.connect();
-    let broken: Error | undefined;
-    try {
-      await client.query("BEGIN");
-      const next = await advanceIn(client, trigger, cron, now);
-      await client.query("COMMIT");
-      if (next !== undefined) this.#next.set(trigger.triggerId, next);
-    } catch (thrown) {
-      broken = thrown instanceof Error ? thrown : new Error(String(thrown));
-      throw thrown;
-    } finally {
-      // One in an unknown state is not used again.
-      client.release(broken);
-    }
+    const next = await inTransaction(
+      this.#options.pool,
+      (client) => advanceIn(client, trigger, cron, now),
+    );
+    if (next !== undefined) this.#next.set(trigger.triggerId, next);
   }
 }
 
