@@ -37,6 +37,19 @@ function hasRequests(interpreter: string): boolean {
 
 const withRequests = ["python3", "/usr/bin/python3"].find(hasRequests);
 
+/** Python: `fetch(url)` is a coroutine. */
+const fetchByAsyncio = `
+import asyncio
+from urllib.parse import urlsplit
+async def fetch(url):
+    parts = urlsplit(url)
+    reader, writer = await asyncio.open_connection(
+        parts.hostname, parts.port, ssl=context if parts.scheme == "https" else None)
+    writer.write(f"POST {parts.path}?{parts.query} HTTP/1.0\\r\\nHost: {parts.netloc}\\r\\nContent-Length: 5\\r\\ntraceparent: 00-1-1-01\\r\\n\\r\\nhello".encode())
+    text = (await reader.read()).decode()
+    writer.close()
+    return json.loads(text.split("\\r\\n\\r\\n", 1)[1])`;
+
 interface Client {
   readonly code: string;
   readonly interpreter?: string;
@@ -77,34 +90,9 @@ def main(url):
     return json.loads(s.makefile().read().split("\\n\\n", 1)[1])
 `,
   },
-  "asyncio": {
-    code: `
-import asyncio
-from urllib.parse import urlsplit
-async def main(url):
-    parts = urlsplit(url)
-    reader, writer = await asyncio.open_connection(
-        parts.hostname, parts.port, ssl=context if parts.scheme == "https" else None)
-    writer.write(f"POST {parts.path}?{parts.query} HTTP/1.0\\r\\nHost: {parts.netloc}\\r\\nContent-Length: 5\\r\\ntraceparent: 00-1-1-01\\r\\n\\r\\nhello".encode())
-    text = (await reader.read()).decode()
-    writer.close()
-    return json.loads(text.split("\\r\\n\\r\\n", 1)[1])
-`,
-  },
+  "asyncio": { code: `${fetchByAsyncio}\nmain = fetch` },
   "asyncio in a thread": {
-    code: `
-import asyncio
-from urllib.parse import urlsplit
-async def fetch(url):
-    parts = urlsplit(url)
-    reader, writer = await asyncio.open_connection(
-        parts.hostname, parts.port, ssl=context if parts.scheme == "https" else None)
-    writer.write(f"POST {parts.path}?{parts.query} HTTP/1.0\\r\\nHost: {parts.netloc}\\r\\nContent-Length: 5\\r\\ntraceparent: 00-1-1-01\\r\\n\\r\\nhello".encode())
-    text = (await reader.read()).decode()
-    writer.close()
-    return json.loads(text.split("\\r\\n\\r\\n", 1)[1])
-def main(url): return asyncio.run(fetch(url))
-`,
+    code: `${fetchByAsyncio}\ndef main(url): return asyncio.run(fetch(url))`,
   },
   ...(withRequests === undefined ? {} : {
     "requests": {

@@ -5,20 +5,17 @@ import {
   type InstanceProcess,
   type Launcher,
   type LaunchRequest,
-  withLastWords,
 } from "../launcher.ts";
 import { MAX_FILE_BYTES, MAX_OPEN_FILES } from "../limits.ts";
 import { type DenoFiles, denoRights } from "./deno-files.ts";
 import type { Confinement, Network } from "./launcher-messages.ts";
-import type { LauncherProcess } from "./launcher-process.ts";
+import { instanceProcess, type LauncherProcess } from "./launcher-process.ts";
 
 /** Deno starts with four and adds one for each file or name being waited for, 32 at most. */
 const MAX_THREADS = 64;
 
 /** What a cgroup counts beside the function's own memory: Deno, its buffers, pages of files. */
 const BLANK_MEMORY_BYTES = 128 << 20;
-
-const MB = 1 << 20;
 
 export interface ConfinedLauncherOptions {
   readonly launcher: LauncherProcess;
@@ -62,13 +59,6 @@ export class ConfinedLauncher implements Launcher {
       network,
       confine,
     });
-    return {
-      pid: process.pid,
-      uid: process.uid,
-      exited: withLastWords(process.exited, process, onLine),
-      kill: process.kill,
-      limitMemory: (memoryMb) => process.limitMemory(memoryMb * MB + BLANK_MEMORY_BYTES),
-      limitCpu: process.limitCpu,
-    };
+    return instanceProcess(process, onLine, BLANK_MEMORY_BYTES);
   }
 }

@@ -5,7 +5,12 @@
  */
 import { constants } from "node:os";
 import { OrlaError } from "../../base/errors.ts";
-import { LauncherLost } from "../launcher.ts";
+import {
+  type InstanceProcess,
+  LauncherLost,
+  type LaunchRequest,
+  withLastWords,
+} from "../launcher.ts";
 import { type LauncherLink, startLauncher, type ZygoteOptions } from "./launcher-link.ts";
 import type {
   Confinement,
@@ -57,6 +62,27 @@ export interface SpawnedProcess {
   limitMemory(bytes: number): void;
   /** Returns whether its cgroup holds it to so many percent of one processor. */
   limitCpu(percent: number): boolean;
+}
+
+const MB = 1 << 20;
+
+/**
+ * The process as an instance's. `blankMemoryBytes` is what its cgroup counts beside the function's
+ * own memory.
+ */
+export function instanceProcess(
+  process: SpawnedProcess,
+  onLine: LaunchRequest["onLine"],
+  blankMemoryBytes: number,
+): InstanceProcess {
+  return {
+    pid: process.pid,
+    uid: process.uid,
+    exited: withLastWords(process.exited, process, onLine),
+    kill: process.kill,
+    limitMemory: (memoryMb) => process.limitMemory(memoryMb * MB + blankMemoryBytes),
+    limitCpu: process.limitCpu,
+  };
 }
 
 export interface Exit {

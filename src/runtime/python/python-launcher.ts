@@ -1,12 +1,7 @@
 import type { FunctionFile } from "../../functions/function-files.ts";
 import type { Confinement, Network } from "../confinement/launcher-messages.ts";
-import type { LauncherProcess } from "../confinement/launcher-process.ts";
-import {
-  type InstanceProcess,
-  type Launcher,
-  type LaunchRequest,
-  withLastWords,
-} from "../launcher.ts";
+import { instanceProcess, type LauncherProcess } from "../confinement/launcher-process.ts";
+import { type InstanceProcess, type Launcher, type LaunchRequest } from "../launcher.ts";
 import { MAX_OPEN_FILES } from "../limits.ts";
 import { SCRATCH_BYTES } from "./scratch.ts";
 
@@ -15,8 +10,6 @@ const MAX_THREADS = 128;
 
 /** What a cgroup counts beside the function's own memory: what the zygote shares with its instances. */
 const BLANK_MEMORY_BYTES = 64 << 20;
-
-const MB = 1 << 20;
 
 export interface PythonLauncherOptions {
   readonly zygote: LauncherProcess;
@@ -56,13 +49,6 @@ export class PythonLauncher implements Launcher {
       network,
       confine,
     });
-    return {
-      pid: process.pid,
-      uid: process.uid,
-      exited: withLastWords(process.exited, process, onLine),
-      kill: process.kill,
-      limitMemory: (memoryMb) => process.limitMemory(memoryMb * MB + BLANK_MEMORY_BYTES),
-      limitCpu: process.limitCpu,
-    };
+    return instanceProcess(process, onLine, BLANK_MEMORY_BYTES);
   }
 }
