@@ -30,15 +30,17 @@ async function holdsNoMore(scene: Scene, work: () => Promise<void>): Promise<voi
 const again = `if (new URL(request.url).searchParams.has("again")) return new Response("again");`;
 const handler = (body: string) => `export default { async fetch(request) { ${again}\n${body} } };`;
 
+const endless = handler(`
+  const chunk = new Uint8Array(1 << 16);
+  return new Response(new ReadableStream({ pull(controller) { controller.enqueue(chunk); } }));`);
+
 export const responseAttacks: readonly Attack[] = [
   {
     name: "answer without end",
     code: {
       javascript: watched(
         ["supervisor", "gateway"],
-        handler(`
-        const chunk = new Uint8Array(1 << 16);
-        return new Response(new ReadableStream({ pull(controller) { controller.enqueue(chunk); } }));`),
+        endless,
         (
           scene,
         ) =>
@@ -62,9 +64,7 @@ export const responseAttacks: readonly Attack[] = [
     code: {
       javascript: watched(
         ["supervisor", "gateway"],
-        handler(`
-        const chunk = new Uint8Array(1 << 16);
-        return new Response(new ReadableStream({ pull(controller) { controller.enqueue(chunk); } }));`),
+        endless,
         (
           scene,
         ) =>
