@@ -25,6 +25,8 @@ export interface Cause {
   readonly triggerName: string;
   /** The same each time the event is tried: what functions recognise repetitions by. */
   readonly eventId: string | null;
+  /** Of a job, from 1. */
+  readonly attempt?: number;
 }
 
 /** Who a verified token says is calling. */

@@ -48,6 +48,7 @@ interface CallHeadBase {
   readonly cause?: {
     readonly triggerName: string;
     readonly eventId: string | null;
+    readonly attempt?: number;
   } | undefined;
   /** Wall-clock milliseconds when the frame was made; see `startGate.ts` in the sandbox. */
   readonly sentAt: number;

@@ -107,7 +107,7 @@ test("handler: a request object over HTTP, the payload otherwise", async () => {
   await using rig = await startRig();
   const code = `export async function handler(req, client, serviceClient, utils) {
     if (req === "boom") return client.query("SELECT 1");
-    if (req?.method === undefined) return { data: req, id: utils.getExecutionContext().executionId.length };
+    if (req?.method === undefined) return { data: req, id: utils.getExecutionContext().execution_id.length };
     return { status: 203, headers: { "Content-Type": "application/json" }, body: JSON.stringify(req) };
   }`;
   const fn = version(code, { style: "handler" });

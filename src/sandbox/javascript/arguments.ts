@@ -2,14 +2,15 @@
 import type { Assignment, CallHead } from "../../protocol/messages.ts";
 import { uncurryThis } from "../../protocol/primordials.ts";
 import { InvalidInput } from "./errors.ts";
-import { queryOf } from "./http-input.ts";
+import { paramsOf } from "./http-input.ts";
 import { decodeValue, parseExact, plain } from "./value-codec.ts";
 
 type Parameters = NonNullable<Assignment["parameters"]>;
+type Named = Readonly<Record<string, unknown>>;
 
 const { parse } = JSON;
 const { isArray } = Array;
-const { keys } = Object;
+const { hasOwn, keys } = Object;
 const startsWith = uncurryThis(String.prototype.startsWith);
 const toLowerCase = uncurryThis(String.prototype.toLowerCase);
 const forEachField = uncurryThis(URLSearchParams.prototype.forEach);
@@ -50,16 +51,45 @@ export function argumentsFrom(
     const payload = plain(value);
     return isArray(payload) && arity > 1 ? payload : [payload];
   }
-  if (value === null) return positional([], parameters);
-  if (isKeyedBy(value, parameters)) {
-    const list: unknown[] = [];
-    for (let i = 0; i < parameters.length; i++) list[i] = value[parameters[i]?.name ?? ""];
-    return positional(list, parameters);
+  if (isKeyedBy(value, parameters)) return byName({ ...value, ...pathOf(head) }, parameters);
+  return beside(pathOf(head), value, parameters);
+}
+
+/** The path's parameters where they are declared, the body's values in the places that are left. */
+function beside(path: Named, value: unknown, parameters: Parameters): unknown[] {
+  const open: Parameters[number][] = [];
+  for (let i = 0; i < parameters.length; i++) {
+    const parameter = parameters[i]!; // in range
+    if (!hasOwn(path, parameter.name ?? "")) open[open.length] = parameter;
   }
-  if (isArray(value) && (parameters.length !== 1 || takesElements(value, parameters))) {
-    return positional(value, parameters);
+  const given = placed(value, open);
+  const list: unknown[] = [];
+  for (let i = 0, next = 0; i < parameters.length; i++) {
+    const name = parameters[i]?.name ?? "";
+    list[i] = hasOwn(path, name) ? path[name] : given[next++];
   }
-  return positional([value], parameters);
+  return positional(list, parameters);
+}
+
+/** A value as positional arguments: an array's elements, or itself as the first. */
+function placed(value: unknown, parameters: Parameters): readonly unknown[] {
+  if (value === null) return [];
+  if (!isArray(value)) return [value];
+  return parameters.length !== 1 || takesElements(value, parameters) ? value : [value];
+}
+
+function byName(values: Named, parameters: Parameters): unknown[] {
+  const list: unknown[] = [];
+  for (let i = 0; i < parameters.length; i++) {
+    const name = parameters[i]?.name ?? "";
+    list[i] = hasOwn(values, name) ? values[name] : undefined;
+  }
+  return positional(list, parameters);
+}
+
+/** What a trigger's path took out of the URL. */
+function pathOf(head: CallHead): Named {
+  return head.kind === "http" ? head.params ?? {} : {};
 }
 
 /** One array for one parameter is its value when the parameter can hold an array. */
@@ -69,7 +99,7 @@ function takesElements(list: readonly unknown[], parameters: Parameters): boolea
 }
 
 /** An object is keyed by parameter names when it has no other key. */
-function isKeyedBy(value: unknown, parameters: Parameters): value is Record<string, unknown> {
+function isKeyedBy(value: unknown, parameters: Parameters): value is Named {
   if (typeof value !== "object" || value === null || isArray(value)) return false;
   const names: Record<string, true> = Object.create(null);
   for (let i = 0; i < parameters.length; i++) names[parameters[i]?.name ?? ""] = true;
@@ -98,8 +128,8 @@ function listOf(text: string): unknown[] {
 
 function fromBody(text: string, head: CallHead & { kind: "http" }): unknown {
   if (text === "") {
-    const query = queryOf(head.url);
-    return keys(query).length === 0 ? null : query;
+    const params = paramsOf(head);
+    return keys(params).length === 0 ? null : params;
   }
   const type = contentType(head.headers);
   try {

@@ -27,6 +27,8 @@ export type Handler = (...args: unknown[]) => unknown;
 export interface WebContext {
   waitUntil(promise: unknown): void;
   passThroughOnException(): void;
+  /** What a trigger's path took out of the URL. */
+  readonly params: Readonly<Record<string, string>>;
   /** Resolves when the call is over. */
   readonly completed: Promise<void>;
 }
@@ -70,11 +72,15 @@ async function argumentsOf(
   switch (convention) {
     case "request": {
       const { head, body } = await asHttp(call, assignment);
-      return [makeRequest(head, body, call), ownVariables(), webContext(call)];
+      return [makeRequest(head, body, call), ownVariables(), webContext(call, head)];
     }
     case "requestWithFields": {
       const { head, body } = await asHttp(call, assignment);
-      return [addFields(makeRequest(head, body, call), head), ownVariables(), webContext(call)];
+      return [
+        addFields(makeRequest(head, body, call), head),
+        ownVariables(),
+        webContext(call, head),
+      ];
     }
     case "requestObject": {
       const { head, body } = await asHttp(call, assignment);
@@ -110,10 +116,11 @@ async function asHttp(
   return { head: payloadAsHttp(json, head, assignment.name), body: json };
 }
 
-function webContext(call: RunningCall): WebContext {
+function webContext(call: RunningCall, { params = {} }: HttpCallHead): WebContext {
   return {
     waitUntil: (promise) => call.waitUntil(promise),
     passThroughOnException: () => {},
+    params,
     get completed() {
       return call.completed;
     },

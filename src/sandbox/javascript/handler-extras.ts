@@ -2,6 +2,7 @@
 import type { Assignment } from "../../protocol/messages.ts";
 import { Database, type Params, type Row, type TransactionOptions } from "./database.ts";
 import { ownVariables } from "./environment.ts";
+import { contextOf } from "./execution-context.ts";
 import { kv } from "./key-value.ts";
 import { storage } from "./object-storage.ts";
 import type { RunningCall } from "./running-call.ts";
@@ -72,6 +73,6 @@ export function makeClient(as: "caller" | "service"): Database {
 export function makeUtilities(call: RunningCall) {
   return {
     isCancelled: () => call.cancelled,
-    getExecutionContext: () => ({ executionId: call.executionId }),
+    getExecutionContext: () => contextOf(call.head),
   };
 }

@@ -123,14 +123,14 @@ export async function textOf(input: CallInput): Promise<string> {
   return input.length === 0 ? "" : decode(decoder, input);
 }
 
-export function queryOf(url: string): Record<string, string> {
+function queryOf(url: string): Record<string, string> {
   const params: Record<string, string> = {};
   forEachParameter(searchParams(new Url(url)), (value, name) => params[name] = value);
   return params;
 }
 
 /** The query's, and over them what the trigger's path took out of the URL. */
-function paramsOf({ url, params }: HttpCallHead): Record<string, string> {
+export function paramsOf({ url, params }: HttpCallHead): Record<string, string> {
   const all = queryOf(url);
   for (const name in params) all[name] = params[name] as string; // its own: JSON has no prototype
   return all;

@@ -19,6 +19,7 @@ import { currentCallId, runInScope } from "./call-scope.ts";
 import type { Logger } from "./console.ts";
 import { callHandler, type Convention, conventionFor, type Handler } from "./conventions.ts";
 import { setVariables } from "./environment.ts";
+import { setIdentity } from "./execution-context.ts";
 import { describeThrown } from "./errors.ts";
 import { findHandler } from "./handler-lookup.ts";
 import { hostClient } from "./host-client.ts";
@@ -170,6 +171,7 @@ export class Instance implements CallHost {
     const { logger, loadProcess, commonJsExports, lockDown } = this.#options;
     logger.open(assignment.logBacklogBytes);
     try {
+      setIdentity(assignment);
       setVariables(assignment.env);
       openWayOut(assignment.egress);
       if (assignment.usesNodeSockets) await installNodeNet();

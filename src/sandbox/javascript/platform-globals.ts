@@ -1,5 +1,6 @@
-/** What the platform adds to the global names: the database, the key-value store, metrics. */
+/** What the platform adds to the global names: the database, stores, metrics, and what it knows about a call. */
 import { type ConnectOptions, type Database, openDatabase, openSession } from "./database.ts";
+import { getExecutionContext } from "./execution-context.ts";
 import { hostCall } from "./host-client.ts";
 import { kv } from "./key-value.ts";
 import { storage } from "./object-storage.ts";
@@ -32,7 +33,10 @@ function recordMetric(name: string, value = 1): void {
 }
 
 export function installPlatformGlobals(): void {
-  const globals = { connectToDatabase, getDbConnection, recordMetric, kv, storage };
+  const globals = {
+    ...{ connectToDatabase, getDbConnection, getExecutionContext },
+    ...{ recordMetric, kv, storage },
+  };
   for (const [name, value] of Object.entries(globals)) {
     Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });
   }

@@ -57,17 +57,28 @@ class Inputs:
         if not self.declared:
             value = values.plain(value)
             return value if isinstance(value, list) and arity > 1 else [value]
-        if value is None:
-            return self._positional([])
+        path = head.get("params") or {}
         if self._is_keyed(value):
-            return self._positional([value.get(name) for name in self._names])
-        if isinstance(value, list) and (len(self._types) != 1 or self._takes_elements(value)):
-            return self._positional(value)
-        return self._positional([value])
+            named = {**value, **path}
+            return self._positional([named.get(name) for name in self._names])
+        # The path's parameters where they are declared, the body's values in the places that are left.
+        left = [index for index, name in enumerate(self._names) if name not in path]
+        given = dict(zip(left, self._placed(value, left)))
+        return self._positional([
+            path[name] if name in path else given.get(index) for index, name in enumerate(self._names)
+        ])
 
-    def _takes_elements(self, given):
+    def _placed(self, value, places):
+        """A value as positional arguments: an array's elements, or itself as the first."""
+        if value is None:
+            return []
+        if isinstance(value, list) and (len(places) != 1 or self._takes_elements(value, places[0])):
+            return value
+        return [value]
+
+    def _takes_elements(self, given, place):
         """One array for one parameter is its value when the parameter can hold an array."""
-        kind = self._types[0]
+        kind = self._types[place]
         return len(given) == 1 and not kind.endswith("[]") and kind not in ("json", "jsonb")
 
     def _is_keyed(self, value):
@@ -87,7 +98,7 @@ class Inputs:
 
     def _from_body(self, body, head, parse):
         if not body:
-            return query_of(head["url"]) or None
+            return params_of(head) or None
         text = values.text_of(body)
         kind = header(head["headers"], "content-type").lower()
         try:
@@ -111,6 +122,11 @@ def _json(body, parse):
 def query_of(url):
     query = urllib.parse.urlsplit(url).query
     return dict(urllib.parse.parse_qsl(query, keep_blank_values=True)) if query else {}
+
+
+def params_of(head):
+    """The query's, and over them what the trigger's path took out of the URL."""
+    return {**query_of(head["url"]), **(head.get("params") or {})}
 
 
 def header(flat, wanted):

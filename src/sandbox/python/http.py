@@ -3,27 +3,29 @@ import json
 import re
 
 from . import encode
-from .arguments import header, query_of
+from .arguments import header, params_of
 
 
 class Request(dict):
     """
     Its fields can be read either way, `request["method"]` or `request.method`: method, url, headers
-    (lower-case names), body (text), params (the query string), user_id, user_email, user_role and
+    (lower-case names), body (text), params (of the query and the path), user_id, user_email, user_role and
     session_id.
     """
 
     def __init__(self, head, body):
+        # From a verified token.
+        user = head.get("user") or {}
         super().__init__(
             method=head["method"],
             url=head["url"],
             headers=_joined(head["headers"]),
             body=body.decode("utf-8", "replace"),
-            params=query_of(head["url"]),
-            user_id=None,
-            user_email=None,
-            user_role=head["role"],
-            session_id=None,
+            params=params_of(head),
+            user_id=user.get("id"),
+            user_email=user.get("email"),
+            user_role=user.get("role") or head["role"],
+            session_id=user.get("sessionId"),
         )
         self._bytes = body
 

@@ -73,8 +73,25 @@ class Sdk:
         call.release()
 
     def execution_context(self):
+        """
+        About the call that is running, named as in system.edge_function_executions; `event_id` is the
+        same each time an event is tried. RuntimeError while no call is running.
+        """
         call = current.get()
-        return {"executionId": None if call is None else call.execution_id}
+        if call is None:
+            raise RuntimeError("get_execution_context() is for the time of a call")
+        cause = call.head.get("cause") or {}
+        user = call.head.get("user")
+        return {
+            "execution_id": call.execution_id,
+            "function_name": self.function_name,
+            "namespace": self.project_id,
+            "version": self.function_version,
+            "trigger_name": cause.get("triggerName"),
+            "event_id": cause.get("eventId"),
+            "attempt": cause.get("attempt"),
+            "user": user and {name: user[name] for name in ("id", "email", "role")},
+        }
 
     def connect(self, options=None, role=None):
         """A connection of one's own, with the caller's rights or, `role="service"`, the owner's."""
@@ -89,6 +106,7 @@ class Sdk:
     isCancelled = is_cancelled
     waitUntil = wait_until
     recordMetric = record_metric
+    get_execution_context = getExecutionContext = execution_context
 
 
 def names(sdk):
@@ -102,6 +120,8 @@ def names(sdk):
         "connectToDatabase": sdk.connect,
         "get_db_connection": sdk.connect,
         "getDbConnection": sdk.connect,
+        "get_execution_context": sdk.execution_context,
+        "getExecutionContext": sdk.execution_context,
         "record_metric": sdk.record_metric,
         "recordMetric": sdk.record_metric,
         "Response": Response,

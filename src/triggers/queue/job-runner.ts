@@ -60,7 +60,7 @@ export async function runJob(
       executionId,
       trigger: trigger.kind,
       caller: { role: trigger.owner, service: false },
-      cause: { triggerName, eventId },
+      cause: { triggerName, eventId, attempt: job.attempts },
       arrivedAt: performance.now(),
       input,
       shape,
