@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
-import { createRequest, startTestServer } from "./test-database.ts";
+import { CREATE, createRequest, startTestServer } from "./test-database.ts";
 import { startTestNode } from "./test-node.ts";
-
-const CREATE = "SELECT edge.create_function($1)";
 
 Deno.test("values of every kind go to a function and back", async () => {
   await using server = await startTestServer();

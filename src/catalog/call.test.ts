@@ -3,25 +3,16 @@ import { defaultOptions } from "../functions/option-table.ts";
 import { startTestEndpoint } from "./test-endpoint.ts";
 import { echo, startTestNode } from "./test-node.ts";
 import {
+  CREATE,
   createRequest,
   refusal,
   startTestServer,
-  type TestDatabase,
-  type TestSession,
+  testsWithDatabase,
 } from "./test-database.ts";
-
-const CREATE = "SELECT edge.create_function($1)";
 
 Deno.test("calls from SQL", async (t) => {
   await using server = await startTestServer();
-  const test = (
-    name: string,
-    body: (session: TestSession, database: TestDatabase) => Promise<void>,
-  ) =>
-    t.step(name, async () => {
-      await using database = await server.createDatabase();
-      await body(await database.connect(), database);
-    });
+  const test = testsWithDatabase(t, server);
 
   await test("no signature: the payload itself; void: nothing", async (session, db) => {
     const seen: string[] = [];

@@ -1,25 +1,17 @@
 import assert from "node:assert/strict";
 import {
+  CREATE,
   createRequest,
   inventory,
   refusal,
   startTestServer,
   type TestDatabase,
-  type TestSession,
+  testsWithDatabase,
 } from "./test-database.ts";
-
-const CREATE = "SELECT edge.create_function($1)";
 
 Deno.test("edge functions among other people's DDL", async (t) => {
   await using server = await startTestServer();
-  const test = (
-    name: string,
-    body: (session: TestSession, database: TestDatabase) => Promise<void>,
-  ) =>
-    t.step(name, async () => {
-      await using database = await server.createDatabase();
-      await body(await database.connect(), database);
-    });
+  const test = testsWithDatabase(t, server);
 
   await test("plain DDL on the Postgres function is followed", async (session, db) => {
     await session.query("CREATE SCHEMA shop");

@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import {
+  CREATE,
   createRequest,
   inventory,
   type Refusal,
   refusal,
   startTestServer,
 } from "./test-database.ts";
-
-const CREATE = "SELECT edge.create_function($1)";
 
 Deno.test("CREATE refuses, and leaves nothing behind", async (t) => {
   await using server = await startTestServer();

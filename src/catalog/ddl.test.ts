@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
 import {
+  CREATE,
   createRequest,
   inventory,
   refusal,
   startTestServer,
-  type TestDatabase,
-  type TestSession,
+  testsWithDatabase,
 } from "./test-database.ts";
 
-const CREATE = "SELECT edge.create_function($1)";
 const ALTER = "SELECT edge.alter_function($1)";
 const DROP = "SELECT edge.drop_function($1)";
 const ROLLBACK = "SELECT edge.rollback_function($1)";
@@ -19,14 +18,7 @@ const EQUAL_VERSIONS = `SELECT count(DISTINCT to_jsonb(v)
 
 Deno.test("DDL of edge functions", async (t) => {
   await using server = await startTestServer();
-  const test = (
-    name: string,
-    body: (session: TestSession, database: TestDatabase) => Promise<void>,
-  ) =>
-    t.step(name, async () => {
-      await using database = await server.createDatabase();
-      await body(await database.connect(), database);
-    });
+  const test = testsWithDatabase(t, server);
 
   await test("CREATE makes function, first version and Postgres function", async (session, db) => {
     const reply = await session.value(CREATE, [createRequest({ parameters: "a int, b text" })]);

@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
 import { startTestEndpoint } from "./test-endpoint.ts";
-import { createRequest, refusal, startTestServer } from "./test-database.ts";
-
-const CREATE = "SELECT edge.create_function($1)";
+import { CREATE, createRequest, refusal, startTestServer } from "./test-database.ts";
 
 Deno.test("who may do what", async (t) => {
   await using server = await startTestServer();

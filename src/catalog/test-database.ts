@@ -105,6 +105,21 @@ function sessionOf(client: pg.Client): TestSession {
   };
 }
 
+/** Makes steps of `t`, each with a migrated database of its own. */
+export function testsWithDatabase(t: Deno.TestContext, server: TestServer) {
+  return (
+    name: string,
+    body: (session: TestSession, database: TestDatabase) => Promise<void>,
+  ): Promise<boolean> =>
+    t.step(name, async () => {
+      await using database = await server.createDatabase();
+      await body(await database.connect(), database);
+    });
+}
+
+/** Takes what {@link createRequest} gives. */
+export const CREATE = "SELECT edge.create_function($1)";
+
 export interface CreateFields {
   readonly schema?: string;
   readonly name?: string;

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
-import { createRequest, refusal, startTestServer, type TestDatabase } from "./test-database.ts";
+import {
+  CREATE,
+  createRequest,
+  refusal,
+  startTestServer,
+  type TestDatabase,
+} from "./test-database.ts";
 
-const CREATE = "SELECT edge.create_function($1)";
 const APPLY = "CALL edge.apply($1, $2)";
 
 const at = (name: string, schema: string | null = null) => ({ schema, name, position: 7 });
