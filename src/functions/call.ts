@@ -45,7 +45,7 @@ export interface Caller {
   readonly service: boolean;
 }
 
-interface CallBase {
+export interface CallBase {
   /** UUID version 7, made at the edge; also the `x-orla-execution-id`. */
   readonly executionId: string;
   readonly trigger: Trigger;

@@ -37,7 +37,7 @@ export type OptionType =
   | { readonly kind: "number"; readonly min: number; readonly max: number }
   /** Percent of one processor, or NULL. */
   | { readonly kind: "percent"; readonly min: number; readonly max: number }
-  | { readonly kind: "boolean" }
+  | { readonly kind: "boolean"; readonly nullable?: boolean }
   | { readonly kind: "choice"; readonly choices: readonly string[] }
   | { readonly kind: "text"; readonly maxLength: number; readonly nullable: boolean }
   | { readonly kind: "list" }

@@ -44,7 +44,7 @@ export function parseValue(type: OptionType, raw: RawValue): ParsedValue | Value
     case "percent":
       return isNull(raw) ? null : parseNumber(type, raw, false);
     case "boolean":
-      return parseBoolean(raw);
+      return type.nullable === true && isNull(raw) ? null : parseBoolean(raw);
     case "choice":
       return parseChoice(type.choices, raw);
     case "text":

@@ -116,6 +116,7 @@ export async function callFunction(
       match?.params,
       triggered?.user ?? undefined,
     );
+    match?.record?.(call);
     if (pending !== undefined) started.invokedAt = performance.now();
     watch = deps.clients.add(client, started.invokedAt);
     const invocation = deps.invoker.invoke(version, call);

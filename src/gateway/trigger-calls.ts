@@ -1,6 +1,6 @@
 /** Requests that mean a function because a trigger on their path says so. */
 import { OrlaError } from "../base/errors.ts";
-import type { Caller, Cause, User } from "../functions/call.ts";
+import type { Caller, Cause, HttpCall, User } from "../functions/call.ts";
 import type { FunctionVersion } from "../functions/function.ts";
 import { requireEnabled } from "../functions/switched-off.ts";
 import { clientAddress } from "./client-address.ts";
@@ -31,6 +31,8 @@ export interface TriggerMatch {
     readonly address: string;
     readonly caller: Caller | undefined;
   }): Admission | Promise<Admission>;
+  /** Keeps the call for replay; `null` when that is not wanted. */
+  readonly record: ((call: HttpCall) => void) | null;
 }
 
 interface Admission {

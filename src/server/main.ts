@@ -120,7 +120,7 @@ export async function startOrla(
   functionMetrics.showIn(metrics);
   const triggerRuns = new TriggerRuns();
   const triggers = started.use(await Triggers.open({ config, database, runs: triggerRuns, log }));
-  const { directory } = triggers;
+  const { directory, capture } = triggers;
   const { serviceKey } = keys;
   const storage = started.use(
     await openNodeStorage({ config, database, directory, serviceKey, log }),
@@ -174,17 +174,12 @@ export async function startOrla(
     await startFronts({
       ...{ config, keys, log, database, catalog, metrics, version, onError },
       invoker: runtime,
-      triggers: triggers.directory,
-      hooks: new HookRunner({
-        directory: triggers.directory,
-        functions: catalog,
-        invoker: runtime,
-      }),
+      triggers: directory,
+      hooks: new HookRunner({ directory, capture, functions: catalog, invoker: runtime }),
       queues: triggers.publisher,
       storage: storage.routes,
       httpTriggers: new HttpTriggers({
-        directory: triggers.directory,
-        functions: catalog,
+        ...{ directory, capture, functions: catalog },
         jwtSecret: config.jwtSecret,
       }),
       python: python.compiler,

@@ -4,6 +4,7 @@ import type { Logger } from "../base/log.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Invoker } from "../functions/call.ts";
 import { JobQueue } from "../triggers/queue/job-queue.ts";
+import { PayloadCapture } from "../triggers/payload-capture.ts";
 import { Publisher } from "../triggers/queue/publisher.ts";
 import { prepareQueueSchema } from "../triggers/queue/queue-schema.ts";
 import { Scheduler } from "../triggers/schedule/scheduler.ts";
@@ -26,6 +27,7 @@ export interface TriggersOptions {
 export class Triggers implements AsyncDisposable {
   readonly directory: TriggerDirectory;
   readonly publisher: Publisher;
+  readonly capture: PayloadCapture;
   readonly #options: TriggersOptions;
   readonly #pool: pg.Pool;
   readonly #state: TriggerState;
@@ -37,6 +39,7 @@ export class Triggers implements AsyncDisposable {
     this.directory = directory;
     this.#pool = pool;
     this.publisher = new Publisher(pool);
+    this.capture = new PayloadCapture(pool, options.log);
     this.#state = new TriggerState(pool, options.log);
     options.runs.follow(directory, this.#state);
   }
@@ -63,12 +66,12 @@ export class Triggers implements AsyncDisposable {
     },
   ): JobQueue {
     const { log, config } = this.#options;
-    const { directory } = this;
+    const { directory, capture } = this;
     const pool = this.#pool;
     this.#scheduler = new Scheduler({ pool, directory, log });
     this.#scheduler.start();
     return this.#queue = new JobQueue({
-      ...{ pool, directory, nodeId, log, invoker, functions: catalog },
+      ...{ pool, directory, capture, nodeId, log, invoker, functions: catalog },
       concurrency: config.queueConcurrency,
       keepPayloadDays: config.executionDays,
     });
@@ -82,6 +85,7 @@ export class Triggers implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stopQueue();
+    await this.capture[Symbol.asyncDispose]();
     await this.#state[Symbol.asyncDispose]();
     await this.directory[Symbol.asyncDispose]();
     await this.#pool.end();

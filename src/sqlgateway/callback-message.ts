@@ -25,12 +25,17 @@ export interface CallRequest {
   readonly kind: "call";
   readonly versionId: string;
   readonly role: string;
-  /** Set when a trigger on a table calls. */
-  readonly trigger: { readonly cause: Cause; readonly deadlineMs: number | null } | null;
+  /** Set when a trigger on a table calls, or what a trigger called with is replayed. */
+  readonly trigger: {
+    readonly kind: "database" | "sql";
+    readonly cause: Cause;
+    readonly deadlineMs: number | null;
+  } | null;
   /** The whole version, sent when this node did not know its id. */
   readonly definition: unknown;
-  /** JSON text: an array with a value per declared parameter, or the payload. */
+  /** JSON text: an array with a value per declared parameter, the payload, or a recorded request. */
   readonly input: string;
+  readonly isRequest: boolean;
 }
 
 /** Asks for instances that are ready. */
@@ -48,6 +53,8 @@ export type CallbackAnswer =
 
 const trigger = z.object({
   trigger: z.string(),
+  kind: z.enum(["database", "sql"]),
+  request: z.boolean().default(false),
   eventId: z.string().nullish(),
   deadlineMs: z.number().positive().nullish(),
 });
@@ -82,7 +89,9 @@ export function parseCallbackRequest(query: string): CallbackRequest {
     kind: "call",
     versionId: v,
     role,
+    isRequest: extra?.request ?? false,
     trigger: extra === undefined ? null : {
+      kind: extra.kind,
       cause: { triggerName: extra.trigger, eventId: extra.eventId ?? null },
       deadlineMs: extra.deadlineMs ?? null,
     },

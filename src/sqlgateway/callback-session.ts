@@ -7,9 +7,10 @@
 import { randomBytes } from "node:crypto";
 import { OrlaError } from "../base/errors.ts";
 import { uuidV7 } from "../base/uuid.ts";
-import type { Invoker, PayloadCall } from "../functions/call.ts";
+import type { HttpCall, Invoker, PayloadCall } from "../functions/call.ts";
 import { Cancellation } from "../functions/cancellation.ts";
 import type { FunctionVersion } from "../functions/function.ts";
+import { recordedCall, replyAsJson } from "../functions/recorded-request.ts";
 import { requireEnabled } from "../functions/switched-off.ts";
 import {
   type ErrorReport,
@@ -237,13 +238,19 @@ export class CallbackSession {
         await this.#warm(version, cancellation);
         return { state: "ok", body: "null" };
       }
-      const { output } = await invoker.invoke(version, {
-        kind: "payload",
-        executionId: uuidV7(),
-        ...causeOf(request),
+      const about = {
+        ...{ executionId: uuidV7(), arrivedAt, cancellation },
         caller: { role: request.role, service: false },
-        arrivedAt,
-        cancellation,
+        ...causeOf(request),
+      };
+      if (request.isRequest) {
+        const call: HttpCall = { ...about, ...recordedCall(request.input) };
+        const reply = await invoker.invoke(version, call);
+        return { state: "ok", body: await replyAsJson(reply, maxResultBytes) };
+      }
+      const { output } = await invoker.invoke(version, {
+        ...about,
+        kind: "payload",
         input: request.input,
         shape: version.parameters === null ? "payload" : "arguments",
       });
@@ -285,8 +292,8 @@ function causeOf(
   { trigger }: CallRequest,
 ): Pick<PayloadCall, "trigger" | "cause" | "deadlineMs"> {
   if (trigger === null) return { trigger: "sql" };
-  const { cause, deadlineMs } = trigger;
-  return { trigger: "database", cause, ...(deadlineMs === null ? {} : { deadlineMs }) };
+  const { kind, cause, deadlineMs } = trigger;
+  return { trigger: kind, cause, ...(deadlineMs === null ? {} : { deadlineMs }) };
 }
 
 function callerGone(): OrlaError {

@@ -7,6 +7,7 @@ import type { ClientConfig } from "pg";
 import { z } from "zod";
 import type { Logger } from "../base/log.ts";
 import { Connection } from "../catalog/connection.ts";
+import { qualifiedName } from "../functions/function.ts";
 import { type Trigger, type TriggerKind, type TriggerOf, triggerSchema } from "./trigger.ts";
 
 export interface TriggerDirectoryOptions {
@@ -28,6 +29,7 @@ export class TriggerDirectory implements AsyncDisposable {
   readonly #eventListeners = new Set<() => void>();
   #connection: Connection | undefined;
   #triggers: readonly Trigger[] = [];
+  #byName: ReadonlyMap<string, Trigger> = new Map();
   #looking: Promise<void> | undefined;
   #again: Promise<void> | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -61,6 +63,11 @@ export class TriggerDirectory implements AsyncDisposable {
 
   ofKind<Kind extends TriggerKind>(kind: Kind): TriggerOf<Kind>[] {
     return this.#triggers.filter((trigger): trigger is TriggerOf<Kind> => trigger.kind === kind);
+  }
+
+  /** By its `qualifiedName`. */
+  named(name: string): Trigger | undefined {
+    return this.#byName.get(name);
   }
 
   byId(triggerId: string): Trigger | undefined {
@@ -128,6 +135,7 @@ export class TriggerDirectory implements AsyncDisposable {
     const triggers = rows.flatMap((found) => this.#parse(row.parse(found).definition));
     const changed = JSON.stringify(triggers) !== JSON.stringify(this.#triggers);
     this.#triggers = triggers;
+    this.#byName = new Map(triggers.map((trigger) => [qualifiedName(trigger), trigger]));
     if (changed) { for (const listener of this.#listeners) listener(); }
   }
 

@@ -32,6 +32,9 @@ const text: OptionType = { kind: "text", maxLength: 1000, nullable: true };
 /** Those whose invocations are jobs of the queue. */
 const queued: readonly TriggerKind[] = ["database", "schedule", "queue", "upload"];
 
+/** Those whose calls can be replayed. */
+const recorded: readonly TriggerKind[] = [...queued, "http", "hook"];
+
 export const triggerOptions: readonly TriggerOption[] = [
   {
     name: "ON_ERROR",
@@ -164,16 +167,17 @@ export const triggerOptions: readonly TriggerOption[] = [
   {
     name: "CAPTURE",
     field: "capture",
-    kinds: queued,
+    kinds: recorded,
     runs: "later",
-    type: { kind: "boolean" },
-    default: true,
-    meaning: "Keeps the payload of each execution, so that it can be replayed.",
+    type: { kind: "boolean", nullable: true },
+    default: null,
+    meaning:
+      "Keeps what the function is called with, so that it can be replayed; NULL for yes, but of requests only those that AUTH has signed.",
   },
   {
     name: "REDACT",
     field: "redact",
-    kinds: queued,
+    kinds: recorded,
     runs: "later",
     type: { kind: "list" },
     default: [],

@@ -1,6 +1,5 @@
 /** Learns from the records of executions what became of each trigger's runs. */
 import type { ExecutionSink } from "../functions/execution.ts";
-import { qualifiedName } from "../functions/function.ts";
 import type { TriggerDirectory } from "./trigger-directory.ts";
 import type { TriggerState } from "./trigger-state.ts";
 
@@ -19,7 +18,7 @@ export class TriggerRuns implements ExecutionSink {
   finished: ExecutionSink["finished"] = ({ cause }, { status, errorMessage }) => {
     if (cause === null || this.#known === undefined) return;
     const { directory, state } = this.#known;
-    const trigger = directory.all.find((each) => qualifiedName(each) === cause.triggerName);
+    const trigger = directory.named(cause.triggerName);
     if (trigger === undefined) return;
     state.ran(trigger.triggerId, status === "succeeded" ? null : errorMessage ?? status);
   };

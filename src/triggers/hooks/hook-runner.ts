@@ -9,6 +9,7 @@ import { qualifiedName } from "../../functions/function.ts";
 import { requireEnabled } from "../../functions/switched-off.ts";
 import { OrlaError } from "../../base/errors.ts";
 import type { FunctionsById } from "../functions-by-id.ts";
+import { isCaptured, type PayloadCapture } from "../payload-capture.ts";
 import type { TriggerOf } from "../trigger.ts";
 import type { TriggerDirectory } from "../trigger-directory.ts";
 import { optionOf } from "../trigger-options.ts";
@@ -17,6 +18,7 @@ export interface HookRunnerOptions {
   readonly directory: TriggerDirectory;
   readonly functions: FunctionsById;
   readonly invoker: Invoker;
+  readonly capture: PayloadCapture;
 }
 
 export type HookResult =
@@ -68,6 +70,13 @@ export class HookRunner {
         throw new OrlaError("function_not_found", "The trigger's function does not exist.");
       }
       requireEnabled(version);
+      if (isCaptured(trigger)) {
+        this.#options.capture.add(trigger, {
+          ...{ executionId, eventId: executionId },
+          shape: "payload",
+          input: context,
+        });
+      }
       const { output } = await this.#options.invoker.invoke(version, {
         kind: "payload",
         executionId,

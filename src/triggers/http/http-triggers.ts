@@ -2,15 +2,17 @@
 import { BlockList, isIPv6 } from "node:net";
 import { jwtVerify } from "jose";
 import { OrlaError } from "../../base/errors.ts";
-import type { Caller, Cause, User } from "../../functions/call.ts";
+import type { Caller, Cause, HttpCall, User } from "../../functions/call.ts";
 import { type FunctionVersion, qualifiedName } from "../../functions/function.ts";
 import type { FunctionsById } from "../functions-by-id.ts";
+import { isCaptured, type PayloadCapture, redactedKeys } from "../payload-capture.ts";
 import type { TriggerOf } from "../trigger.ts";
 import type { TriggerDirectory } from "../trigger-directory.ts";
 import { optionOf } from "../trigger-options.ts";
 import { addressList } from "./address-list.ts";
+import { recordRequest } from "./record-request.ts";
 import { RouteTree } from "./route-tree.ts";
-import { type SignatureScheme, verifySignature } from "./signatures.ts";
+import { isSigned, type SignatureScheme, verifySignature } from "./signatures.ts";
 
 /** A request, as far as it decides who may call. */
 export interface TriggerRequest {
@@ -38,11 +40,14 @@ export interface HttpTriggerMatch {
   version(): FunctionVersion | undefined;
   /** Throws `unauthorized` and `forbidden`. */
   admit(request: TriggerRequest): Admission | Promise<Admission>;
+  /** Keeps the call for replay; `null` when that is not wanted. */
+  readonly record: ((call: HttpCall) => void) | null;
 }
 
 export interface HttpTriggersOptions {
   readonly directory: TriggerDirectory;
   readonly functions: FunctionsById;
+  readonly capture: PayloadCapture;
   /** Verifies tokens of AUTH = 'jwt'; `null` when the node has none. */
   readonly jwtSecret: string | null;
 }
@@ -80,7 +85,19 @@ export class HttpTriggers {
       needsBody: isSigned(String(optionOf(trigger, "AUTH"))),
       version: () => this.#options.functions.currentVersion(trigger.functionId),
       admit: (request) => this.#admit(trigger, request),
+      record: isCaptured(trigger) ? (call) => this.#record(trigger, call) : null,
     };
+  }
+
+  #record(trigger: TriggerOf<"http">, call: HttpCall): void {
+    const request = recordRequest(call, redactedKeys(trigger));
+    if (request === null) return;
+    this.#options.capture.add(trigger, {
+      executionId: call.executionId,
+      eventId: null,
+      shape: "request",
+      input: JSON.stringify(request),
+    });
   }
 
   #build(): void {
@@ -173,10 +190,6 @@ export class HttpTriggers {
       throw new OrlaError("unauthorized", `The token was refused: ${why}.`, { cause });
     }
   }
-}
-
-function isSigned(auth: string): boolean {
-  return auth === "hmac" || auth === "stripe" || auth === "github" || auth === "slack";
 }
 
 /** In the header that was asked for: the platform takes its keys in any. */

@@ -30,6 +30,10 @@ export interface SignatureRules {
   readonly toleranceMs: number;
 }
 
+export function isSigned(auth: string): auth is SignatureScheme {
+  return auth === "hmac" || auth === "github" || auth === "stripe" || auth === "slack";
+}
+
 /** Throws `unauthorized`, saying what is missing but never what would be right. */
 export function verifySignature(request: SignedRequest, rules: SignatureRules): void {
   switch (rules.scheme) {

@@ -19,11 +19,10 @@ import { taskOf } from "./job.ts";
 import { JobLimits } from "./job-limits.ts";
 import { type Job, type JobRunnerOptions, runJob } from "./job-runner.ts";
 import { OutboxRelay } from "./outbox-relay.ts";
-import { PayloadCapture } from "./payload-capture.ts";
 import { QUEUE_SCHEMA } from "./queue-schema.ts";
 import { retryDelay } from "./retry.ts";
 
-export interface JobQueueOptions extends Omit<JobRunnerOptions, "capture"> {
+export interface JobQueueOptions extends JobRunnerOptions {
   /** How long payloads are kept for replay. */
   readonly keepPayloadDays: number;
   readonly pool: pg.Pool;
@@ -76,7 +75,6 @@ export class JobQueue implements AsyncDisposable {
   readonly #log: Logger;
   readonly #limits = new JobLimits();
   readonly #relay: OutboxRelay;
-  readonly #capture: PayloadCapture;
   readonly #stopping: (() => void)[] = [];
   #runner: Runner | undefined;
   #tasks = "";
@@ -92,7 +90,6 @@ export class JobQueue implements AsyncDisposable {
     this.#options = options;
     this.#log = log.with({ part: "queue" });
     this.#relay = new OutboxRelay(pool, this.#log);
-    this.#capture = new PayloadCapture(pool, this.#log);
     const timer = setInterval(() => void this.#keepHouse(), HOUSEKEEPING_MS);
     this.#stopping.push(
       directory.onChange(() => this.#follow()),
@@ -110,7 +107,6 @@ export class JobQueue implements AsyncDisposable {
     await this.#relay[Symbol.asyncDispose]();
     await this.#changing;
     await this.#runner?.stop();
-    await this.#capture[Symbol.asyncDispose]();
     await this.#options.pool.query(
       "DELETE FROM edge.queue_workers WHERE node_id = $1",
       [this.#options.nodeId],
@@ -216,10 +212,7 @@ export class JobQueue implements AsyncDisposable {
     }
     if (!this.#limits.enter(task)) throw sendBack("its trigger is at its limit");
     try {
-      const outcome = await runJob(trigger, job, {
-        ...this.#options,
-        capture: this.#capture,
-      });
+      const outcome = await runJob(trigger, job, this.#options);
       switch (outcome.kind) {
         case "succeeded":
           return;

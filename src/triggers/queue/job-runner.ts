@@ -11,10 +11,10 @@ import type { Invoker } from "../../functions/call.ts";
 import { qualifiedName } from "../../functions/function.ts";
 import { requireEnabled } from "../../functions/switched-off.ts";
 import type { FunctionsById } from "../functions-by-id.ts";
+import { isCaptured, type PayloadCapture } from "../payload-capture.ts";
 import type { Trigger } from "../trigger.ts";
 import { optionOf } from "../trigger-options.ts";
 import { jobInput } from "./job.ts";
-import type { PayloadCapture } from "./payload-capture.ts";
 
 export interface Job {
   readonly id: string;
@@ -50,11 +50,7 @@ export async function runJob(
     const visibleMs = optionOf(trigger, "VISIBILITY_TIMEOUT");
     const executionId = uuidV7();
     const triggerName = qualifiedName(trigger);
-    if (optionOf(trigger, "CAPTURE") === true) {
-      const { functionId } = trigger;
-      const redact = optionOf(trigger, "REDACT") as readonly string[]; // a list option
-      capture.add({ executionId, functionId, triggerName, eventId, shape, input, redact });
-    }
+    if (isCaptured(trigger)) capture.add(trigger, { executionId, eventId, shape, input });
     await invoker.invoke(version, {
       kind: "payload",
       executionId,

@@ -5,8 +5,8 @@ CREATE TABLE IF NOT EXISTS edge.captured_payloads (
   function_id bigint NOT NULL,
   trigger_name text NOT NULL,
   event_id text,
-  -- As the function got it: the payload, or an array with a value per parameter.
-  shape text NOT NULL CHECK (shape IN ('payload', 'arguments')),
+  -- As the function got it: the payload, an array with a value per parameter, or a request's parts.
+  shape text NOT NULL CHECK (shape IN ('payload', 'arguments', 'request')),
   input jsonb,
   captured_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
@@ -57,11 +57,13 @@ BEGIN
       USING ERRCODE = '42704', DATATYPE = edge.at(request ->> 'position');
   END IF;
   given := CASE
+    WHEN c.shape = 'request' THEN c.input
     WHEN v.parameters IS NULL THEN CASE c.shape WHEN 'arguments' THEN c.input -> 0 ELSE c.input END
     WHEN c.shape = 'arguments' THEN c.input
     WHEN jsonb_array_length(v.parameters) = 0 THEN '[]'
     ELSE jsonb_build_array(c.input) END;
   f.current_version_id := v.version_id;
   RETURN edge.exchange(f, caller,
-    jsonb_build_object('trigger', c.trigger_name, 'eventId', c.event_id), given);
+    jsonb_build_object('trigger', c.trigger_name, 'eventId', c.event_id, 'kind', 'sql',
+      'request', c.shape = 'request'), given);
 END $$;

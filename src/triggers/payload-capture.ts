@@ -1,27 +1,36 @@
 /**
- * Keeps what jobs were called with, for `EXECUTE EDGE FUNCTION … REPLAY`: in batches, off the job's way,
- * without the values of REDACTed keys, and not of payloads beyond a size.
+ * Keeps what triggers called their functions with, for `EXECUTE EDGE FUNCTION … REPLAY`: in batches, off
+ * the call's way, and not beyond a size.
  */
-import type { Logger } from "../../base/log.ts";
-import type { Queryable } from "../../catalog/queryable.ts";
+import type { Logger } from "../base/log.ts";
+import type { Queryable } from "../catalog/queryable.ts";
+import { qualifiedName } from "../functions/function.ts";
+import { isSigned } from "./http/signatures.ts";
+import type { Trigger } from "./trigger.ts";
+import { optionOf } from "./trigger-options.ts";
 
 /** Larger ones are worth more where they came from than in a copy. */
 export const MAX_CAPTURED_BYTES = 65_536;
 
 const WRITE_EVERY_MS = 250;
 
-/** While the database is away nothing more is kept: the jobs matter, not their copies. */
+/** While the database is away nothing more is kept: the calls matter, not their copies. */
 const MOST_WAITING = 5_000;
 
-export interface Captured {
+/** As the function got it: a payload, an array with a value per parameter, or a request's parts. */
+export type CapturedShape = "payload" | "arguments" | "request";
+
+export interface CapturedCall {
   readonly executionId: string;
-  readonly functionId: string;
-  readonly triggerName: string;
-  readonly eventId: string;
-  readonly shape: "payload" | "arguments";
+  readonly eventId: string | null;
+  readonly shape: CapturedShape;
   /** JSON text. */
   readonly input: string;
-  /** Keys whose values are left out, at any depth. */
+}
+
+interface Captured extends CapturedCall {
+  readonly functionId: string;
+  readonly triggerName: string;
   readonly redact: readonly string[];
 }
 
@@ -37,9 +46,15 @@ export class PayloadCapture implements AsyncDisposable {
     this.#log = log;
   }
 
-  add(captured: Captured): void {
-    if (captured.input.length > MAX_CAPTURED_BYTES || this.#waiting.length >= MOST_WAITING) return;
-    this.#waiting.push(captured);
+  /** Without the values of the keys that REDACT names. To be asked for those that `isCaptured`. */
+  add(trigger: Trigger, call: CapturedCall): void {
+    if (call.input.length > MAX_CAPTURED_BYTES || this.#waiting.length >= MOST_WAITING) return;
+    this.#waiting.push({
+      ...call,
+      functionId: trigger.functionId,
+      triggerName: qualifiedName(trigger),
+      redact: redactedKeys(trigger),
+    });
     this.#timer ??= setTimeout(() => void this.flush(), WRITE_EVERY_MS);
   }
 
@@ -71,18 +86,33 @@ export class PayloadCapture implements AsyncDisposable {
         [JSON.stringify(rows)],
       );
     } catch (error) {
-      this.#log.warn("payloads of jobs cannot be kept for replay", { count: rows.length, error });
+      this.#log.warn("payloads cannot be kept for replay", { count: rows.length, error });
     }
   }
 }
 
+/** As CAPTURE says; by default all but requests that nobody signs. */
+export function isCaptured(trigger: Trigger): boolean {
+  const chosen = optionOf(trigger, "CAPTURE");
+  if (typeof chosen === "boolean") return chosen;
+  return trigger.kind !== "http" || isSigned(String(optionOf(trigger, "AUTH")));
+}
+
+export function redactedKeys(trigger: Trigger): readonly string[] {
+  return optionOf(trigger, "REDACT") as readonly string[]; // a list option
+}
+
+/** What stands for a value that is left out. */
+export const REDACTED = "[redacted]";
+
+/** At any depth. */
 export function redacted(value: unknown, keys: ReadonlySet<string>): unknown {
   if (keys.size === 0 || typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) return value.map((item) => redacted(item, keys));
   return Object.fromEntries(
     Object.entries(value).map(([key, inner]) => [
       key,
-      keys.has(key) ? "[redacted]" : redacted(inner, keys),
+      keys.has(key) ? REDACTED : redacted(inner, keys),
     ]),
   );
 }
