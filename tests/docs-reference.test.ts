@@ -1,6 +1,7 @@
 /** The tables of the reference say what the code says. */
 import assert from "node:assert/strict";
 import { dirname, join, normalize } from "node:path";
+import type { Command } from "commander";
 import pg from "pg";
 import { errorMeanings } from "../src/base/errors.ts";
 import { commandTree } from "../src/cli/command-tree.ts";
@@ -29,8 +30,7 @@ const read = (path: string) => Deno.readTextFileSync(join(root, path));
 const idle = () => Promise.reject(new Error("only the tree is wanted"));
 const actions = {
   ...{ start: idle, status: idle, stop: idle, get: idle, sql: idle, version: idle },
-  completion: idle,
-  doctor: idle,
+  ...{ completion: idle, doctor: idle, queueSend: idle, hookRun: idle },
 };
 
 Deno.test("sql.md: every option with its values, default and meaning", () => {
@@ -136,14 +136,19 @@ Deno.test("cli.md: every command with its description", () => {
     tableBelow(read("docs/cli.md"), "Commands").map(([command = "", description]) => [
       ...[withoutBackticks(command), description],
     ]),
-    program.commands.map((command) => {
-      const words = command.registeredArguments.map((argument) =>
-        argument.required ? ` <${argument.name()}>` : ` [${argument.name()}]`
-      );
-      return [`orla ${command.name()}${words.join("")}`, command.description()];
-    }),
+    program.commands.flatMap((command) => leavesOf(command, "orla")),
   );
 });
+
+/** The commands that do something, with all their words and what they do. */
+function leavesOf(command: Command, above: string): string[][] {
+  const path = `${above} ${command.name()}`;
+  if (command.commands.length > 0) return command.commands.flatMap((one) => leavesOf(one, path));
+  const words = command.registeredArguments.map((argument) =>
+    argument.required ? ` <${argument.name()}>` : ` [${argument.name()}]`
+  );
+  return [[path + words.join(""), command.description()]];
+}
 
 Deno.test("links lead somewhere", () => {
   const broken = documents.flatMap((path) =>

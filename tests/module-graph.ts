@@ -7,10 +7,11 @@ export interface ModuleImport {
   readonly typeOnly: boolean;
 }
 
-/** Folder of `src/` → folders it may import from, beside itself. `docs/architecture.md` says why. */
+/** Folder of `src/`, or `sdk`, → folders it may import from, beside itself. `docs/architecture.md` says why. */
 export type ImportRules = Readonly<Record<string, readonly string[]>>;
 
 export const importRules: ImportRules = {
+  sdk: [],
   base: [],
   sql: ["base"],
   pgwire: ["base"],
@@ -44,10 +45,10 @@ export const importRules: ImportRules = {
     ],
   ],
   // `orla start` loads the server; `orla sql` needs to know where a statement ends.
-  cli: ["base", "sql", "server"],
+  cli: ["base", "sql", "server", "sdk"],
 };
 
-/** Paths are relative to `src/`, such as `sql/parse.ts`. */
+/** Paths are relative to `src/`, such as `sql/parse.ts`, or to the root, `sdk/src/client.ts`. */
 export function forbiddenImports(
   imports: readonly ModuleImport[],
   rules: ImportRules,
@@ -92,21 +93,24 @@ interface InfoModule {
   }[];
 }
 
-/** Asks `deno info` about every module of the folder that is not a test. */
-export async function readImports(source: URL): Promise<ModuleImport[]> {
-  const modules = await modulesBelow(source);
+/** Asks `deno info` about every module of `src/` and `sdk/src/` below the root that is not a test. */
+export async function readImports(root: URL): Promise<ModuleImport[]> {
+  const [platform, sdk] = [new URL("src/", root), new URL("sdk/src/", root)];
+  const modules = [...await modulesBelow(platform), ...await modulesBelow(sdk)];
   const entry = await Deno.makeTempFile({ suffix: ".ts" });
   try {
     await Deno.writeTextFile(entry, modules.map((url) => `import "${url}";\n`).join(""));
     const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["info", "--json", "--config", new URL("../deno.json", source).pathname, entry],
+      args: ["info", "--json", "--config", new URL("deno.json", root).pathname, entry],
     }).output();
     if (!success) throw new Error(new TextDecoder().decode(stderr));
     const info: { modules: InfoModule[] } = JSON.parse(new TextDecoder().decode(stdout));
     const broken = info.modules.filter((module) => module.error !== undefined);
     if (broken.length > 0) throw new Error(broken.map((module) => module.error).join("\n"));
-    const isOurs = (specifier: string) => specifier.startsWith(source.href);
-    const short = (specifier: string) => specifier.slice(source.href.length);
+    const isOurs = (specifier: string) =>
+      specifier.startsWith(platform.href) || specifier.startsWith(sdk.href);
+    const short = (specifier: string) =>
+      specifier.slice((specifier.startsWith(sdk.href) ? root : platform).href.length);
     return info.modules.filter(({ specifier }) => isOurs(specifier)).flatMap((module) =>
       (module.dependencies ?? []).flatMap(({ code, type }) => {
         const target = code?.specifier ?? type?.specifier;

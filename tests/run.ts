@@ -75,7 +75,7 @@ const only = Deno.args;
 if (only.length === 0) {
   await check("format", ["fmt", "--check", "--quiet"], totals);
   await check("lint", ["lint", "--quiet"], totals);
-  await check("types", ["check", "--quiet", "src", "tests", "bench"], totals);
+  await check("types", ["check", "--quiet", "src", "sdk", "tests", "bench"], totals);
 }
 await runTests(only.length === 0 ? ["src", "tests", "bench"] : only, totals);
 

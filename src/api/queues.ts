@@ -18,19 +18,40 @@ export interface Message {
 
 /** Implemented by `triggers/`. */
 export interface Queues {
-  /** Resolves with the job's id once the message is stored. Throws `invalid_request`. */
-  publish(queue: string, message: Message): Promise<string>;
+  /**
+   * Resolves with the jobs' ids once all messages are stored, or none of them is. The same again with
+   * the same key adds nothing. Throws `invalid_request`.
+   */
+  publish(
+    queue: string,
+    messages: readonly Message[],
+    idempotencyKey: string | null,
+  ): Promise<readonly string[]>;
 }
 
-const WEEKS_MS = 366 * 24 * 3_600_000;
+const MAX_DELAY_MS = 366 * 24 * 3_600_000;
 
-const body = z.strictObject({
+/** Of one request: more would be a transaction that others wait for. */
+const MAX_MESSAGES = 1000;
+
+const message = z.strictObject({
   payload: z.unknown().optional(),
-  delay_ms: z.int().min(0).max(WEEKS_MS).default(0),
+  delay_ms: z.int().min(0).max(MAX_DELAY_MS).default(0),
   key: z.string().min(1).max(100).nullable().default(null),
   priority: z.int().min(-32768).max(32767).default(0),
   unique_key: z.string().min(1).max(100).nullable().default(null),
-});
+}).transform(({ payload = null, delay_ms, unique_key, ...rest }): Message => ({
+  ...rest,
+  payload,
+  delayMs: delay_ms,
+  uniqueKey: unique_key,
+}));
+
+const several = z.strictObject({ messages: z.array(message).min(1).max(MAX_MESSAGES) });
+
+/** As https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/ names it. */
+const IDEMPOTENCY_HEADER = "idempotency-key";
+const idempotencyKey = z.string().regex(/^[\x21-\x7e]{1,200}$/).nullable();
 
 export function queueRoutes(queues: Queues): readonly Route[] {
   return [{
@@ -39,32 +60,43 @@ export function queueRoutes(queues: Queues): readonly Route[] {
     access: "service",
     operation: {
       operationId: "publishMessage",
-      summary: "Put a message into a queue",
+      summary: "Put a message into a queue, or several",
       description:
-        '`{"payload", "delay_ms", "key", "priority", "unique_key"}`, all but the payload optional. ' +
-        "The answer comes once the message is stored.",
+        '`{"payload", "delay_ms", "key", "priority", "unique_key"}`, all but the payload optional, or ' +
+        `\`{"messages"}\`, a list of these: at most ${MAX_MESSAGES}, all of them or none. The answer ` +
+        "comes once they are stored. With the header `Idempotency-Key` the same request can be sent " +
+        "again for a day: it adds nothing, and is answered as the first time.",
       tags: ["triggers"],
       requestBody: { content: { "application/json": { schema: { type: "object" } } } },
-      responses: { "202": { description: '`{"job_id"}`' } },
+      responses: { "202": { description: '`{"job_id"}`, or `{"job_ids"}` of several' } },
     },
-    handle: async ({ params, readBody, requestId }) => {
-      const parsed = body.safeParse(parseJson(decodeText(await readBody()) || "{}"));
-      if (!parsed.success) {
-        throw new OrlaError("invalid_request", "The body is no message.", {
-          detail: z.prettifyError(parsed.error),
-          hint: 'Send {"payload": …}, and if need be delay_ms, key, priority, unique_key.',
+    handle: async ({ params, request, readBody, requestId }) => {
+      const body = parseJson(decodeText(await readBody()) || "{}");
+      const one = !isObject(body) || !("messages" in body);
+      const messages = one ? [parse(message, body)] : parse(several, body).messages;
+      const key = idempotencyKey.safeParse(request.headers.get(IDEMPOTENCY_HEADER));
+      if (!key.success) {
+        throw new OrlaError("invalid_request", "The idempotency-key cannot be one.", {
+          hint: "It has 1 to 200 visible ASCII characters, such as a UUID.",
         });
       }
-      const { payload = null, delay_ms, key, priority, unique_key } = parsed.data;
-      const jobId = await queues.publish(params["name"] ?? "", {
-        payload,
-        delayMs: delay_ms,
-        key,
-        priority,
-        uniqueKey: unique_key,
-      });
-      const response = jsonResponse(JSON.stringify({ job_id: jobId }), ["x-request-id", requestId]);
+      const ids = await queues.publish(params["name"] ?? "", messages, key.data);
+      const answer = one ? { job_id: ids[0] } : { job_ids: ids };
+      const response = jsonResponse(JSON.stringify(answer), ["x-request-id", requestId]);
       return new Response(response.body, { status: 202, headers: response.headers });
     },
   }];
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+function parse<T>(schema: z.ZodType<T>, body: unknown): T {
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  throw new OrlaError("invalid_request", "The body is no message.", {
+    detail: z.prettifyError(parsed.error),
+    hint: 'Send {"payload": …}, and if need be delay_ms, key, priority, unique_key.',
+  });
 }

@@ -19,7 +19,7 @@ interface Options {
 /** What needs a database is tested with one, in `tests/`. */
 const triggers = {
   hooks: { run: () => Promise.resolve([]) },
-  queues: { publish: () => Promise.resolve("1") },
+  queues: { publish: () => Promise.resolve(["1"]) },
   storage: [],
 };
 

@@ -3,6 +3,7 @@
  * the tree alone is enough for help and completion.
  */
 import { Argument, Command, InvalidArgumentError, Option } from "commander";
+import { duration, httpUrl } from "../server/setting-schema.ts";
 import { settingList } from "../server/settings.ts";
 
 export type Shell = "bash" | "zsh" | "fish";
@@ -37,6 +38,24 @@ export interface DoctorOptions extends LocateOptions {
   readonly require?: number;
 }
 
+/** Which node to talk to: one that runs here, or any by its URL. */
+export interface ConnectOptions extends LocateOptions {
+  readonly url?: string;
+}
+
+export interface QueueSendOptions extends ConnectOptions {
+  /** In milliseconds. */
+  readonly delay?: number;
+  readonly key?: string;
+  readonly priority?: number;
+  readonly uniqueKey?: string;
+  readonly lines?: true;
+}
+
+export interface HookRunOptions extends ConnectOptions {
+  readonly json?: true;
+}
+
 export interface Actions {
   /** `flags` by the settings' flag names. */
   start(flags: Readonly<Record<string, string>>, configFile: string | undefined): Promise<void>;
@@ -45,6 +64,8 @@ export interface Actions {
   doctor(options: DoctorOptions): Promise<void>;
   get(field: StateField, options: LocateOptions): Promise<void>;
   sql(statement: string | undefined, options: SqlOptions): Promise<void>;
+  queueSend(queue: string, message: string | undefined, options: QueueSendOptions): Promise<void>;
+  hookRun(hook: string, context: string | undefined, options: HookRunOptions): Promise<void>;
   version(): Promise<void>;
   completion(shell: Shell): Promise<void>;
 }
@@ -117,6 +138,29 @@ export function commandTree(actions: Actions): Command {
     .option("--no-psql", "do not use psql, even where it is installed")
     .action((statement, options) => actions.sql(statement, options));
 
+  const queue = program.command("queue").description("messages for functions").helpCommand(false);
+  connecting(queue.command("send").description("put a message into a queue; prints its job"))
+    .argument("<queue>", "the queue's name")
+    .argument("[message]", "JSON, or - for standard input; null without it")
+    .addOption(
+      new Option("--delay <time>", "not before this time has passed: 30s, 5min, 12h")
+        .argParser(messageDelay),
+    )
+    .option("--key <key>", "messages of one key are taken in order")
+    .addOption(
+      new Option("--priority <number>", "lower ones go first; 0 without it").argParser(priority),
+    )
+    .option("--unique-key <key>", "add nothing while a message with it waits")
+    .option("--lines", "standard input has a message on each line")
+    .action((name, message, options) => actions.queueSend(name, message, options));
+
+  const hook = program.command("hook").description("moments of a pipeline").helpCommand(false);
+  connecting(hook.command("run").description("call every function of a hook; fails if one does"))
+    .argument("<hook>", "the hook's name")
+    .argument("[context]", "JSON, or - for standard input; null without it")
+    .option("--json", "the results as one JSON array")
+    .action((name, context, options) => actions.hookRun(name, context, options));
+
   program.command("version").description("show the versions of Orla and what it is made of")
     .action(() => actions.version());
 
@@ -131,6 +175,33 @@ export function commandTree(actions: Actions): Command {
 function sandboxLevel(written: string): number {
   if (/^[0-3]$/.test(written)) return Number(written);
   throw new InvalidArgumentError("It is a level from 0 to 3.");
+}
+
+/** What `edge.enqueue` takes. */
+const MAX_DELAY_MS = 366 * 24 * 3_600_000;
+
+function messageDelay(written: string): number {
+  const parsed = duration(0, MAX_DELAY_MS).safeParse(written);
+  if (parsed.success) return Math.round(parsed.data);
+  throw new InvalidArgumentError("It is a time such as 500ms, 30s, 5min, 12h or 2d.");
+}
+
+function priority(written: string): number {
+  if (/^-?\d{1,5}$/.test(written)) return Number(written);
+  throw new InvalidArgumentError("It is a whole number.");
+}
+
+function nodeUrl(written: string): string {
+  if (httpUrl.safeParse(written).success) return written;
+  throw new InvalidArgumentError("It begins with http:// or https://.");
+}
+
+function connecting(command: Command): Command {
+  return locating(command)
+    .addOption(
+      new Option("--url <url>", "a node elsewhere; its service key is in ORLA_SERVICE_KEY")
+        .argParser(nodeUrl).conflicts(["dataDir", "config"]),
+    );
 }
 
 function locating(command: Command): Command {

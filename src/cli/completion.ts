@@ -20,16 +20,22 @@ interface DescribedCommand {
   readonly name: string;
   readonly help: string;
   readonly options: readonly Option[];
-  /** Fixed values of its argument. */
+  /** Fixed values of its argument, or the commands below it. */
   readonly choices: readonly string[];
 }
 
+/** A command with others below it offers their options, too. */
 function describe(command: Command): DescribedCommand {
+  const help = command.createHelp();
+  const options = [command, ...command.commands].flatMap((each) => help.visibleOptions(each));
   return {
     name: command.name(),
     help: command.description(),
-    options: command.createHelp().visibleOptions(command),
-    choices: command.registeredArguments.flatMap((argument) => argument.argChoices ?? []),
+    options: [...new Map(options.map((option) => [option.flags, option])).values()],
+    choices: [
+      ...command.registeredArguments.flatMap((argument) => argument.argChoices ?? []),
+      ...command.commands.map((below) => below.name()),
+    ],
   };
 }
 

@@ -2,7 +2,8 @@
  * The `orla` command. It only reads the command line and the exit code; `start` alone loads the
  * platform, so that the other commands answer at once.
  */
-import { CommanderError } from "commander";
+import { type Command, CommanderError } from "commander";
+import { OrlaError as ClientError } from "../../sdk/src/error.ts";
 import { OrlaError } from "../base/errors.ts";
 import { type Actions, commandTree, type Shell } from "./command-tree.ts";
 import { type ExitCode, exitCodes } from "./exit-code.ts";
@@ -35,6 +36,14 @@ const actions: Actions = {
     const { sql } = await import("./sql.ts");
     exitCode = await sql(statement, options);
   },
+  async queueSend(queue, message, options) {
+    const { queueSend } = await import("./queue-send.ts");
+    exitCode = await queueSend(queue, message, options);
+  },
+  async hookRun(hook, context, options) {
+    const { hookRun } = await import("./hook-run.ts");
+    exitCode = await hookRun(hook, context, options);
+  },
   async version() {
     const { version } = await import("./version.ts");
     await version();
@@ -48,7 +57,10 @@ const actions: Actions = {
 
 const program = commandTree(actions).exitOverride();
 // Subcommands exist already and do not inherit the override by themselves.
-for (const command of program.commands) command.exitOverride();
+function overrideBelow({ commands }: Command): void {
+  for (const command of commands) overrideBelow(command.exitOverride());
+}
+overrideBelow(program);
 
 /** The option everybody tries first. */
 const asksVersion = ["-V", "--version"].includes(Deno.args[0] ?? "");
@@ -64,6 +76,11 @@ function report(thrown: unknown): ExitCode {
   // Commander has printed its own message; help asked for ends with code 0.
   if (thrown instanceof CommanderError) {
     return thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+  }
+  if (thrown instanceof ClientError) {
+    printError(`orla: ${thrown.message}`);
+    for (const more of [thrown.detail, thrown.hint]) if (more !== undefined) printError(more);
+    return exitCodes.failed;
   }
   if (thrown instanceof OrlaError) {
     printError(`orla: ${thrown.message}`);

@@ -1,8 +1,7 @@
 /** `orla status`: what the state file says, and what the node itself says of its health. */
-import http from "node:http";
-import https from "node:https";
 import type { LocateOptions } from "./command-tree.ts";
 import { type ExitCode, exitCodes } from "./exit-code.ts";
+import { fetchOwnNode } from "./own-node-fetch.ts";
 import { findNode, notRunningMessage } from "./running-node.ts";
 import { print } from "./terminal.ts";
 
@@ -43,33 +42,14 @@ export async function status(options: LocateOptions & { json?: true }): Promise<
 }
 
 async function askReady(base: string): Promise<Readiness> {
+  const signal = AbortSignal.timeout(READY_TIMEOUT_MS);
   try {
-    const { code, text } = await get(new URL("/readyz", base));
-    return { ready: code === 200, detail: text.trim() };
+    const answer = await fetchOwnNode(new URL("/readyz", base).href, { signal });
+    return { ready: answer.ok, detail: (await answer.text()).trim() };
   } catch (thrown) {
+    if (signal.aborted) return { ready: false, detail: "the node does not answer" };
     return { ready: false, detail: thrown instanceof Error ? thrown.message : String(thrown) };
   }
-}
-
-/**
- * The certificate is not checked: it is made for the name that clients use, and that this is our
- * own node the lock on its data directory has shown.
- */
-function get(url: URL): Promise<{ readonly code: number; readonly text: string }> {
-  return new Promise((resolve, reject) => {
-    const { request } = url.protocol === "https:" ? https : http;
-    const options = { rejectUnauthorized: false, timeout: READY_TIMEOUT_MS };
-    const asked = request(url, options, (response) => {
-      let text = "";
-      response.setEncoding("utf8");
-      response.on("data", (chunk: string) => text += chunk);
-      response.on("end", () => resolve({ code: response.statusCode ?? 0, text }));
-      response.on("error", reject);
-    });
-    asked.on("timeout", () => asked.destroy(new Error("the node does not answer")));
-    asked.on("error", reject);
-    asked.end();
-  });
 }
 
 function withoutPassword(sqlUrl: string): string {

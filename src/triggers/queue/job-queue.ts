@@ -315,6 +315,10 @@ export class JobQueue implements AsyncDisposable {
          WHERE captured_at < pg_catalog.clock_timestamp() - $1 * interval '1 day'`,
         [this.#options.keepPayloadDays],
       );
+      await this.#options.pool.query(
+        `DELETE FROM edge.published_messages
+         WHERE published_at < pg_catalog.clock_timestamp() - interval '1 day'`,
+      );
       this.#nodes = Math.max(1, nodesRow.parse(rows[0]).nodes);
       this.#follow();
     } catch (error) {

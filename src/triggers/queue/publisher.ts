@@ -11,10 +11,10 @@ export interface PublishedMessage {
   readonly uniqueKey: string | null;
 }
 
-const row = z.object({ id: z.string() });
+const row = z.object({ ids: z.array(z.string()) });
 
-/** SQLSTATEs by which edge.enqueue refuses what it was given. */
-const refusals: ReadonlySet<string> = new Set(["22023", "54000", "42704"]);
+/** SQLSTATEs by which edge.enqueue, edge.publish and jsonb refuse what they were given. */
+const refusals: ReadonlySet<string> = new Set(["22023", "54000", "42704", "22P05"]);
 
 export class Publisher {
   readonly #pool: pg.Pool;
@@ -23,15 +23,18 @@ export class Publisher {
     this.#pool = pool;
   }
 
-  async publish(queue: string, message: PublishedMessage): Promise<string> {
-    const { payload, delayMs, key, priority, uniqueKey } = message;
+  /** All of them in one transaction; the jobs' ids. The same with the same key adds nothing. */
+  async publish(
+    queue: string,
+    messages: readonly PublishedMessage[],
+    idempotencyKey: string | null,
+  ): Promise<readonly string[]> {
     try {
       const { rows } = await this.#pool.query(
-        `SELECT edge.enqueue($1, $2, delay => $3 * interval '1 ms', key => $4, priority => $5,
-           unique_key => $6)::text AS id`,
-        [queue, JSON.stringify(payload), delayMs, key, priority, uniqueKey],
+        "SELECT edge.publish($1, $2, $3)::text[] AS ids",
+        [queue, JSON.stringify(messages), idempotencyKey],
       );
-      return row.parse(rows[0]).id;
+      return row.parse(rows[0]).ids;
     } catch (cause) {
       if (!(cause instanceof Error) || !("code" in cause)) throw cause;
       if (refusals.has(String(cause.code))) {

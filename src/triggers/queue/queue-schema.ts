@@ -13,7 +13,7 @@ export const QUEUE_SCHEMA = "edge_queue";
 /** Changes with the library's version, which brings migrations of its own. */
 const LIBRARY = "graphile-worker 0.18.0";
 
-const FILES = ["./queue.sql", "./replay.sql"];
+const FILES = ["./queue.sql", "./publish.sql", "./replay.sql"];
 
 const commentRow = z.object({ comment: z.string().nullable() });
 
