@@ -16,7 +16,10 @@ export interface FunctionRequest extends CallOptions {
   readonly method?: string | undefined;
   readonly headers?: RequestInit["headers"];
   readonly body?: Body | null | undefined;
-  /** A redirect is the function's answer, and not followed, unless this says so. */
+  /**
+   * A redirect is the function's answer, and not followed, unless this says so. With a body that
+   * streams it is an error: else Node would keep all of the body in memory.
+   */
   readonly redirect?: RequestInit["redirect"];
 }
 
@@ -54,8 +57,8 @@ export class Functions {
 
   /**
    * Calls a function with a request, and resolves with its response, whatever its status: a refusal
-   * of Orla's own is a response too. Both bodies may stream. Never sent twice. `timeoutMs` is for the
-   * beginning of the response, `signal` for all of it.
+   * of Orla's own is a response too. Both bodies may stream. The client never sends it again.
+   * `timeoutMs` is for the beginning of the response, `signal` for all of it.
    *
    * @param path behind the function's own, with a query if need be: `/a/b?c=d`
    */

@@ -108,9 +108,10 @@ export class Transport {
     const { base, fetch } = this.#options;
     let last: OrlaError | undefined;
     try {
-      const init = this.#initOf(call, signal);
+      const headers = this.#headersOf(call);
       for (let attempt = 0;; attempt++) {
         try {
+          const init = initOf(call, new Headers(headers), signal);
           return await read(await fetch(base + call.path, init));
         } catch (thrown) {
           signal.throwIfAborted();
@@ -132,7 +133,7 @@ export class Transport {
     }
   }
 
-  #initOf({ method, body, redirect = "manual", ...call }: Call, signal: AbortSignal): RequestInit {
+  #headersOf(call: Call): Headers {
     const { apiKey } = this.#options;
     const headers = new Headers(call.headers);
     if (apiKey !== undefined) {
@@ -140,11 +141,30 @@ export class Transport {
       if (headers.has("authorization")) headers.set("apikey", apiKey);
       else headers.set("authorization", `Bearer ${apiKey}`);
     }
-    const bare: RequestInit = { method, headers, signal, redirect };
-    if (body === undefined) return bare;
-    // What `fetch` wants to hear of a body that streams.
-    return isStream(body) ? Object.assign(bare, { body, duplex: "half" }) : { ...bare, body };
+    return headers;
   }
+}
+
+/** Sends a request again by itself when its connection breaks, unless the body streams. */
+const FETCH_REPEATS = "Deno" in globalThis;
+
+function initOf(call: Call, headers: Headers, signal: AbortSignal): RequestInit {
+  const { method, body, repeatable } = call;
+  // Node would keep a copy of all that streams, in case it must follow.
+  const { redirect = isStream(body) ? "error" : "manual" } = call;
+  const init: RequestInit = { method, headers, signal, redirect };
+  if (FETCH_REPEATS && !repeatable && method !== "GET" && method !== "HEAD") {
+    const content = new Response(body ?? "");
+    // A form's is made with its body.
+    const type = body === undefined ? null : content.headers.get("content-type");
+    if (type !== null && !headers.has("content-type")) headers.set("content-type", type);
+    // Piped, because it knows its own streams over what it holds in memory.
+    const stream = content.body?.pipeThrough(new TransformStream());
+    return Object.assign(init, { body: stream, duplex: "half" });
+  }
+  if (body === undefined) return init;
+  // `duplex` is what `fetch` wants to hear of a body that streams.
+  return Object.assign(init, { body }, isStream(body) ? { duplex: "half" } : {});
 }
 
 function mayRepeat({ code, status }: OrlaError, { repeatable, body }: Call): boolean {

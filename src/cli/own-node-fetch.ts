@@ -6,10 +6,10 @@ import https from "node:https";
  * The certificate is not checked: it is made for the name that clients use, and that this is our
  * own node the lock on its data directory has shown.
  */
-export function fetchOwnNode(url: string, init: RequestInit): Promise<Response> {
-  const { method = "GET", headers, body = null, signal = null } = init;
-  if (body !== null && typeof body !== "string") throw new TypeError("only text is sent this way");
-  return new Promise((resolve, reject) => {
+export async function fetchOwnNode(url: string, init: RequestInit): Promise<Response> {
+  const { method = "GET", headers, signal = null } = init;
+  const body = await new Response(init.body ?? "").text();
+  return await new Promise((resolve, reject) => {
     const { request } = url.startsWith("https:") ? https : http;
     const options = {
       ...{ method, headers: Object.fromEntries(new Headers(headers)), rejectUnauthorized: false },
@@ -29,6 +29,6 @@ export function fetchOwnNode(url: string, init: RequestInit): Promise<Response> 
       });
     });
     asked.on("error", reject);
-    asked.end(body ?? undefined);
+    asked.end(body);
   });
 }

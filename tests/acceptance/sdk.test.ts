@@ -103,6 +103,10 @@ Deno.test("functions.fetch sends a request, and gives the response as it is", as
   assert.equal(response.headers.get("x-method"), "PUT");
   assert.equal(response.headers.get("x-path"), "/functions/v1/mirror/a/b?c=d");
   assert.equal(response.headers.get("x-authorization"), "Bearer the functions own");
+  const form = new FormData();
+  form.set("file", new File(["content"], "a.txt"));
+  const sent = await anon.functions.fetch("mirror", "", { method: "POST", body: form });
+  assert.match(await sent.text(), /^--(\S+)\r\n[^]*content[^]*--\1--/);
   const bare = await anon.functions.fetch("mirror");
   assert.deepEqual([bare.headers.get("x-authorization"), await bare.text()], ["none", ""]);
   const redirect = await anon.functions.fetch("mirror", "/away");
