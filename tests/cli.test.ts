@@ -1,6 +1,7 @@
 /** The `orla` command against a running node, and without one. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { type OrlaProcess, runOrla, startOrlaProcess } from "./orla.ts";
 
 let orla: OrlaProcess;
@@ -151,12 +152,12 @@ Deno.test("hook run prints what became of each function, and fails when one does
     CREATE TRIGGER refuse ON HOOK 'bad' POSITION 2 EXECUTE EDGE FUNCTION refuse`);
   const good = await runOrla(["hook", "run", "good", '{"id": 7}'], here());
   assert.equal(good.code, 0, good.stderr);
-  assert.match(good.stdout, /^succeeded  tell  \d+ ms  \{"told":7\}\n$/);
+  assert.match(good.stdout, /^succeeded {2}tell {2}\d+ ms {2}\{"told":7\}\n$/);
   const bad = await runOrla(["hook", "run", "bad", "-"], { ...here(), stdin: '{"id": 8}' });
   assert.equal(bad.code, 1);
   assert.match(
     bad.stdout,
-    /^succeeded  tell_too .*8\}\nfailed     refuse  \d+ ms  function_error: no such luck\n$/,
+    /^succeeded {2}tell_too .*8\}\nfailed {5}refuse {2}\d+ ms {2}function_error: no such luck\n$/,
   );
   const json = await runOrla(["hook", "run", "bad", "{}", "--json"], here());
   assert.equal(json.code, 1);
@@ -184,6 +185,19 @@ Deno.test("a node elsewhere is reached by its URL, with the key from the environ
   const gone = await send("key", "http://127.0.0.1:2");
   assert.equal(gone.code, 1);
   assert.match(gone.stderr, /POST \/api\/v1\/queues\/far\/messages was not answered/);
+});
+
+Deno.test("the node that runs here is reached over TLS, whatever name its certificate is for", async () => {
+  const fixture = (name: string) => fileURLToPath(new URL(`./fixtures/${name}`, import.meta.url));
+  await using secure = await startOrlaProcess({
+    env: { ORLA_TLS_CERT: fixture("shop.crt"), ORLA_TLS_KEY: fixture("shop.key") },
+  });
+  assert.match(secure.http, /^https:/);
+  const env = { ORLA_DATA_DIR: secure.dataDir };
+  assert.equal((await runOrla(["status"], { env })).code, 0);
+  const sent = await runOrla(["queue", "send", "letters", "1"], { env });
+  assert.match(sent.stdout, /^\d+\n$/, sent.stderr);
+  assert.equal((await runOrla(["hook", "run", "nobody"], { env })).code, 0);
 });
 
 Deno.test("without a node, each command says how to start one", async () => {

@@ -8,6 +8,7 @@
  * - `js` and `ts` must compile as the code of a function, `ts` is type-checked; with `run` they are
  *   programs, and are run
  * - `text` below one of these is what it prints, `…` standing for anything
+ * - `js hello.mjs` is a file of that name beside the shell, as a reader would save it
  * - `json` is JSON; `json orla.json` a configuration
  *
  * What cannot run here is marked `no-run`, and a comment above says why.
@@ -22,6 +23,7 @@ import { root, runnable } from "./docs/documents.ts";
 import { missingPrograms, type Ran, Shell } from "./docs/shell.ts";
 import { SqlSession } from "./docs/sql-session.ts";
 import { type OrlaProcess, startOrlaProcess } from "./orla.ts";
+import { installSdk } from "./sdk-package.ts";
 
 /** Languages that only show something, on their own. */
 const SHOWN = ["text", "ebnf", "yaml", "ini", "rust"];
@@ -44,6 +46,9 @@ function mayRun({ language, flags }: Fence): boolean {
   return !SHOWN.includes(language) && !flags.includes("no-run");
 }
 
+/** Its reader has installed the package. */
+const SDK_DOCUMENT = "docs/sdk.md";
+
 async function follow(path: string, fences: readonly Fence[], t: Deno.TestContext): Promise<void> {
   await using orla = await startOrlaProcess();
   await using sql = await SqlSession.open(orla.sqlUrl);
@@ -53,6 +58,7 @@ async function follow(path: string, fences: readonly Fence[], t: Deno.TestContex
   const shell = new Shell({ directory, scratchDir, env: environment(orla) });
   const reader: Reader = { orla, sql, shell, scratchDir };
   try {
+    if (path === SDK_DOCUMENT) await installSdk(scratchDir);
     for (const fence of fences) {
       if (fence.flags.includes("no-run")) {
         assert.match(fence.comment ?? "", /^no-run: .{10}/, `line ${fence.line} does not say why`);
@@ -130,8 +136,10 @@ async function runCode(
   { orla, scratchDir }: Reader,
 ): Promise<void> {
   const language = fence.language === "ts" ? "typescript" : "javascript";
-  const file = join(scratchDir, `line-${fence.line}.${fence.language}`);
+  const saved = fence.flags.find((flag) => flag.endsWith(".mjs"));
+  const file = join(scratchDir, saved ?? `line-${fence.line}.${fence.language}`);
   await Deno.writeTextFile(file, reachable(fence.text, orla));
+  if (saved !== undefined) return;
   const deno = async (...args: string[]): Promise<Ran> => {
     const command = new Deno.Command(Deno.execPath(), { args, env: environment(orla) });
     const { code, stdout, stderr } = await command.output();
