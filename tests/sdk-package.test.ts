@@ -46,8 +46,9 @@ Deno.test("it holds what its users need, and depends on nothing", async () => {
   const home = join(directory, "node_modules/orla-client");
   const names = [...Deno.readDirSync(home)].map(({ name }) => name).sort();
   assert.deepEqual(names, ["LICENSE", "README.md", "dist", "package.json"]);
-  const { dependencies } = JSON.parse(await Deno.readTextFile(join(home, "package.json")));
-  assert.equal(dependencies, undefined);
+  const manifest = JSON.parse(await Deno.readTextFile(join(home, "package.json")));
+  const { version } = JSON.parse(await Deno.readTextFile(join(root, "package.json")));
+  assert.deepEqual([manifest.dependencies, manifest.version], [undefined, version]);
   for (const { name } of Deno.readDirSync(join(home, "dist"))) {
     const text = await Deno.readTextFile(join(home, "dist", name));
     const imported = [...text.matchAll(/from "([^"]+)"/g)].map(([, module]) => module);

@@ -10,7 +10,7 @@ import { Functions } from "./functions.ts";
 import { Hooks } from "./hooks.ts";
 import { Queues } from "./queues.ts";
 import { Storage } from "./storage.ts";
-import { type Fetch, Transport } from "./transport.ts";
+import { checkAmount, type Fetch, Transport } from "./transport.ts";
 
 export interface ClientOptions {
   /** Where Orla is: `http://127.0.0.1:8000`. A path before Orla's own is kept. */
@@ -80,9 +80,4 @@ function checkKey(apiKey: string | undefined): string | undefined {
   throw new OrlaError("invalid_request", "The apiKey has characters that no key has, or none.", {
     hint: "A line break at its end, from the file it was read from?",
   });
-}
-
-function checkAmount(name: string, value: number): number {
-  if (value >= 0) return value;
-  throw new OrlaError("invalid_request", `${name} must be a number from 0, not ${value}.`);
 }

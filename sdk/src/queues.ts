@@ -1,5 +1,6 @@
 /** Messages for the functions that a trigger has put on a queue. */
 import { Answer } from "./answer.ts";
+import { OrlaError } from "./error.ts";
 import { pathOf } from "./path.ts";
 import type { CallOptions, Transport } from "./transport.ts";
 
@@ -57,6 +58,12 @@ export class Queues {
 
   async #post(queue: string, body: unknown, options: SendOptions): Promise<Answer> {
     const { idempotencyKey = crypto.randomUUID(), ...call } = options;
+    // A header takes nothing else; Orla's own limit is the same.
+    if (!/^[\x21-\x7e]{1,200}$/.test(idempotencyKey)) {
+      throw new OrlaError("invalid_request", "The idempotencyKey cannot be one.", {
+        hint: "It has 1 to 200 visible ASCII characters, such as a UUID.",
+      });
+    }
     return new Answer(
       await this.#transport.json({
         ...call,

@@ -98,7 +98,7 @@ export class Transport {
   }
 
   async #run<T>(call: Call, read: (response: Response) => Promise<T>): Promise<T> {
-    const { timeoutMs = this.#options.timeoutMs } = call;
+    const timeoutMs = checkAmount("timeoutMs", call.timeoutMs ?? this.#options.timeoutMs);
     const deadline = new AbortController();
     const timer = timeoutMs <= MAX_TIMER_MS
       ? setTimeout(() => deadline.abort(), timeoutMs)
@@ -208,4 +208,10 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
     }, ms);
     signal.addEventListener("abort", end, { once: true });
   });
+}
+
+/** Throws `invalid_request`. */
+export function checkAmount(name: string, value: number): number {
+  if (value >= 0) return value;
+  throw new OrlaError("invalid_request", `${name} must be a number from 0, not ${value}.`);
 }

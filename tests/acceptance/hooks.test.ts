@@ -115,6 +115,9 @@ Deno.test("a message over HTTP is stored before it is answered, and taken", asyn
       ["/api/v1/queues/letters/messages", { paylod: 1 }],
       ["/api/v1/queues/letters/messages", { payload: 1, delay_ms: -1 }],
       ["/api/v1/queues/%20/messages", { payload: 1 }],
+      ["/api/v1/queues/letters/messages", { messages: [] }],
+      ["/api/v1/queues/letters/messages", { messages: [{ payload: 1 }], delay_ms: 5 }],
+      ["/api/v1/queues/letters/messages", { messages: Array(1001).fill({}) }],
     ] as const
   ) {
     const refused = await post(path, body);

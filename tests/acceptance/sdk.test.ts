@@ -155,7 +155,13 @@ Deno.test("what cannot be a call is refused before it is made", async () => {
   for (const path of ["../../../api/v1/hooks/x", "/%2e%2e/other"]) {
     assert.equal((await failure(anon.functions.fetch("mirror", path))).code, "invalid_request");
   }
-  assert.equal((await failure(service.storage.head("b", "a/../c"))).code, "invalid_request");
+  for (
+    const call of [
+      service.storage.head("b", "a/../c"),
+      service.queues.send("q", 1, { idempotencyKey: "größe" }),
+      service.hooks.run("h", null, { timeoutMs: NaN }),
+    ]
+  ) assert.equal((await failure(call)).code, "invalid_request");
   const key = `${orla.anonKey}\n`;
   for (
     const options of [
@@ -285,6 +291,16 @@ Deno.test("queues.send: with its options, several at once, the same again", asyn
   assert.equal((await messages("once")).length, 1);
   const other = await failure(service.queues.send("once", { n: 2 }, once));
   assert.match(other.message, /this idempotency key was used for something else/);
+});
+
+Deno.test("an idempotency key is forgotten after a day", async () => {
+  const send = () => service.queues.send("daily", 1, { idempotencyKey: "today" });
+  const { jobId } = await send();
+  await using database = await openSession(orla.databaseUrl);
+  await database.rows(
+    "UPDATE edge.published_messages SET published_at = now() - interval '25 hours' WHERE idempotency_key = 'today'",
+  );
+  await eventually(async () => (await send()).jobId !== jobId, 30_000, "the key is free again");
 });
 
 Deno.test("hooks.run tells what became of each function", async () => {
