@@ -145,7 +145,7 @@ export class Transport {
   }
 }
 
-/** Sends a request again by itself when its connection breaks, unless the body streams. */
+/** Deno's `fetch` sends a request again by itself when its connection breaks, unless the body streams. */
 const FETCH_REPEATS = "Deno" in globalThis;
 
 function initOf(call: Call, headers: Headers, signal: AbortSignal): RequestInit {
