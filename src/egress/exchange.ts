@@ -30,6 +30,9 @@ export const MAX_HEAD_BYTES = 64 * 1024;
 /** 100 and 103 come once or twice. */
 const MAX_INTERIM_RESPONSES = 20;
 
+/** What a host may be asked twice for (RFC 9110, section 9.2.2). */
+const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+
 /** A response keeps its `Transfer-Encoding`, as its body passes as it is. */
 const NOT_FROM_HOSTS = new Set([REFUSAL_HEADER, "proxy-status"]);
 const NOT_TO_HOSTS = new Set(["host", REFUSAL_HEADER]);
@@ -53,7 +56,7 @@ export function exchange(head: RequestHead, target: UrlTarget, parts: ExchangePa
   return new HttpExchange(head, target, parts);
 }
 
-/** The host closed an old connection just when it was used again: nothing has happened. */
+/** The host closed an old connection just when it was used again. */
 class StaleError extends Error {}
 
 class HttpExchange implements Exchange {
@@ -136,6 +139,13 @@ class HttpExchange implements Exchange {
     };
   }
 
+  /** On another connection, when a kept one turns out to be closed. */
+  get #mayRepeat(): boolean {
+    const { method, headers } = this.#head;
+    return !this.#bodyBegun && !this.hasAnswered &&
+      (IDEMPOTENT.has(method) || valuesOf(headers, "idempotency-key").length > 0);
+  }
+
   async #sendHead({ connection, isReused }: Upstream): Promise<void> {
     const { method, headers } = this.#head;
     const passed: HeaderField[] = [
@@ -152,7 +162,7 @@ class HttpExchange implements Exchange {
     try {
       await writeAll(connection, bytes);
     } catch (error) {
-      throw isReused ? new StaleError() : endedEarly(error);
+      throw isReused && this.#mayRepeat ? new StaleError() : endedEarly(error);
     }
     this.#parts.session.traffic.bytesSent += bytes.length;
   }
@@ -201,8 +211,7 @@ class HttpExchange implements Exchange {
   }
 
   async #nextHead({ reader, isReused }: Upstream): Promise<Uint8Array> {
-    const mayRepeat = isReused && !this.#bodyBegun && !this.hasAnswered &&
-      reader.buffered.length === 0;
+    const mayRepeat = isReused && this.#mayRepeat && reader.buffered.length === 0;
     let head: Uint8Array | undefined;
     try {
       head = await reader.head(MAX_HEAD_BYTES);
