@@ -4,6 +4,7 @@ import { clientAddress } from "./client-address.ts";
 
 const proxies = new BlockList();
 proxies.addSubnet("10.0.0.0", 8, "ipv4");
+proxies.addSubnet("fd00::", 8, "ipv6");
 
 const cases: ReadonlyArray<
   readonly [remote: string, forwarded: string | null, trusted: BlockList | null, client: string]
@@ -15,6 +16,13 @@ const cases: ReadonlyArray<
   ["10.0.0.1", "192.0.2.1, 198.51.100.7, 10.0.0.2", proxies, "198.51.100.7"],
   ["10.0.0.1", "unknown", proxies, "10.0.0.1"],
   ["10.0.0.1", "10.0.0.3", proxies, "10.0.0.1"],
+  ["10.0.0.1", "", proxies, "10.0.0.1"],
+  ["10.0.0.1", "198.51.100.7,", proxies, "10.0.0.1"],
+  ["10.0.0.1", "198.51.100.7:4711", proxies, "198.51.100.7"],
+  ["10.0.0.1", "[2001:db8::1]:4711, fd00::2", proxies, "2001:db8::1"],
+  ["fd00::1", "2001:db8::1, ::ffff:10.0.0.2", proxies, "2001:db8::1"],
+  ["fd00::1", "198.51.100.7, 203.0.113.9", proxies, "203.0.113.9"],
+  ["203.0.113.1", "10.0.0.1, 10.0.0.2", proxies, "203.0.113.1"],
   ["::ffff:10.0.0.1", "::ffff:198.51.100.7", proxies, "198.51.100.7"],
 ];
 

@@ -11,7 +11,7 @@ export function clientAddress(
 ): string {
   const nearest = plain(remote);
   if (trusted === null || forwardedFor === null || !isTrusted(nearest, trusted)) return nearest;
-  const hops = forwardedFor.split(",").map((hop) => plain(hop.trim()));
+  const hops = forwardedFor.split(",").map((hop) => plain(withoutPort(hop.trim())));
   for (const hop of hops.reverse()) {
     if (isIP(hop) === 0) return nearest; // a proxy that writes no addresses vouches for nothing
     if (!isTrusted(hop, trusted)) return hop;
@@ -21,6 +21,12 @@ export function clientAddress(
 
 function isTrusted(address: string, trusted: BlockList): boolean {
   return trusted.check(address, isIPv6(address) ? "ipv6" : "ipv4");
+}
+
+/** Some proxies tell the client's port too: `203.0.113.7:4711`, `[2001:db8::1]:4711`. */
+function withoutPort(hop: string): string {
+  const [, v6, v4] = /^\[([^\]]+)\](?::\d+)?$|^(\d+(?:\.\d+){3}):\d+$/.exec(hop) ?? [];
+  return v6 ?? v4 ?? hop;
 }
 
 /** An IPv4 address as an IPv6 socket shows it is an IPv4 address. */

@@ -89,10 +89,12 @@ export async function callFunction(
       const known = deps.lookup.find(names) ?? await deps.lookup.resolve(names);
       ({ version, caller } = authorizeCall(known, headers, names));
     } else {
+      // Before a signed body is read: it takes memory, and a stop must wait for it.
+      place = deps.inFlight.enter(client);
       triggered = await admitTriggered(match, inbound, deps);
       ({ version, caller } = triggered);
     }
-    const entered = place = deps.inFlight.enter(client);
+    const entered = place ??= deps.inFlight.enter(client);
     const executionId = uuidV7();
     const requestId = headers.requestId ?? executionId;
     started = { executionId, requestId, caller, invokedAt: arrivedAt };

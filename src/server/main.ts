@@ -40,6 +40,8 @@ import { requireSandbox } from "./sandbox-requirement.ts";
 import { type NodeState, writeStateFile } from "./state-file.ts";
 import { HookRunner } from "../triggers/hooks/hook-runner.ts";
 import { HttpTriggers } from "../triggers/http/http-triggers.ts";
+import { KeySet } from "../triggers/http/key-set.ts";
+import { TokenVerifier } from "../triggers/http/tokens.ts";
 import { TriggerRuns } from "../triggers/trigger-runs.ts";
 import { Triggers } from "./triggers.ts";
 
@@ -180,7 +182,10 @@ export async function startOrla(
       storage: storage.routes,
       httpTriggers: new HttpTriggers({
         ...{ directory, capture, functions: catalog },
-        jwtSecret: config.jwtSecret,
+        tokens: new TokenVerifier({
+          secret: config.jwtSecret,
+          keys: config.jwksUrl === null ? null : new KeySet(config.jwksUrl, log),
+        }),
       }),
       python: python.compiler,
       egress: egress.proxy,

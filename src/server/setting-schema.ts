@@ -82,6 +82,18 @@ export const httpUrl = z.string().refine((written) =>
   /^https?:\/\//.test(written) && URL.canParse(written)
 );
 
+/** Keys that came unprotected over a network would verify whatever somebody on it likes. */
+export const keySetUrl = z.union([
+  z.string().refine((written) => {
+    if (!URL.canParse(written)) return false;
+    const { protocol, hostname, username } = new URL(written);
+    if (username !== "") return false;
+    return protocol === "https:" || protocol === "file:" ||
+      (protocol === "http:" && ["localhost", "127.0.0.1", "[::1]"].includes(hostname));
+  }),
+  z.null(),
+]);
+
 export const postgresUrl = z.string().refine((written) =>
   /^postgres(ql)?:\/\//.test(written) && URL.canParse(written)
 );

@@ -11,6 +11,7 @@ import {
   duration,
   httpUrl,
   integer,
+  keySetUrl,
   moduleNames,
   optionalText,
   postgresUrl,
@@ -403,6 +404,16 @@ export const settings = {
     default: null,
     secret: true,
     help: "verifies JSON Web Tokens (HS256) that callers of HTTP triggers with AUTH = 'jwt' send",
+  }),
+  jwksUrl: setting<string | null>({
+    env: "ORLA_JWKS_URL",
+    flag: "jwks-url",
+    value: "url",
+    schema: keySetUrl,
+    expects: "an https:// or file:// URL, or http:// on this machine",
+    default: null,
+    help:
+      "keys (JWKS) that verify tokens with public-key algorithms for triggers with AUTH = 'jwt'",
   }),
   s3Endpoint: setting<string | null>({
     env: "ORLA_S3_ENDPOINT",

@@ -1,6 +1,6 @@
 /** Statements about triggers, as the requests that `edge.apply` takes. */
-import { OrlaError, toOrlaError } from "../base/errors.ts";
-import type { OptionNode, QualifiedName } from "../sql/ast.ts";
+import { OrlaError } from "../base/errors.ts";
+import type { QualifiedName } from "../sql/ast.ts";
 import type {
   AlterTrigger,
   CreateTrigger,
@@ -9,14 +9,13 @@ import type {
   TriggerArgument,
   TriggerSource,
 } from "../sql/trigger-ast.ts";
-import { addressList } from "../triggers/http/address-list.ts";
 import { parsePath, routeOf } from "../triggers/http/path.ts";
-import { parseRate } from "../triggers/queue/rate.ts";
 import { parseSchedule } from "../triggers/schedule/schedule.ts";
 import type { TriggerKind } from "../triggers/trigger.ts";
 import { triggerOptions } from "../triggers/trigger-option-table.ts";
 import { parseTriggerOptions } from "../triggers/trigger-options.ts";
 import { characterPosition } from "./rewrite.ts";
+import { authRequest, checkValues, isWritten, placed } from "./trigger-option-checks.ts";
 
 /** Letters, digits, dots, dashes, underscores: fit for URLs, files and logs. */
 const objectName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
@@ -24,10 +23,9 @@ const objectName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 export function createTriggerRequest(text: string, statement: CreateTrigger): unknown {
   const { source, name } = statement;
   const kind: TriggerKind = source.kind;
-  const { options, secret } = parseTriggerOptions(statement.options, kind);
-  checkCombination(statement, options);
-  checkValues(statement.options, options);
-  if (kind === "http") checkSecret(statement, options, secret);
+  const { options: read, secret } = parseTriggerOptions(statement.options, kind);
+  checkCombination(statement, read);
+  const options = checkValues(statement.options, read, secret);
   return {
     ...namePlace(text, name),
     orReplace: statement.orReplace,
@@ -37,27 +35,22 @@ export function createTriggerRequest(text: string, statement: CreateTrigger): un
     function: namePlace(text, statement.function),
     arguments: statement.arguments?.map(argumentOf) ?? null,
     options,
-    secret,
+    ...authRequest(text, statement.options, options),
+    secret: secret ?? null,
   };
 }
 
 export function alterTriggerRequest(text: string, statement: AlterTrigger): unknown {
-  const { options, secret } = parseTriggerOptions(statement.options, null);
-  const given = triggerOptions.filter(({ field }) => Object.hasOwn(options, field));
-  checkValues(statement.options, options);
-  if (Object.hasOwn(options, "host")) {
-    throw new OrlaError("invalid_option", "HOST cannot be changed", {
-      position: statement.options.find(({ name }) => name === "HOST")?.nameSpan.start ?? 0,
-      hint: "Use CREATE OR REPLACE TRIGGER.",
-    });
-  }
+  const { options: read, secret } = parseTriggerOptions(statement.options, null);
+  const options = checkValues(statement.options, read, secret);
+  const given = triggerOptions.filter(({ name }) => isWritten(statement.options, name));
   return {
     ...namePlace(text, statement.name),
     options,
-    secret,
+    ...authRequest(text, statement.options, options),
+    ...secret === undefined ? {} : { secret },
     // The database knows the trigger's kind, and refuses what that has not.
-    kinds: Object.fromEntries(given.map(({ field, kinds }) => [field, kinds])),
-    names: Object.fromEntries(given.map(({ field, name }) => [field, name])),
+    kinds: Object.fromEntries(given.map(({ name, kinds }) => [name, kinds])),
   };
 }
 
@@ -112,41 +105,6 @@ function specOf(
     case "hook":
       return { hook: named(source.hook, "hook") };
   }
-}
-
-/** Values that no type alone can check. */
-function checkValues(
-  written: readonly OptionNode[],
-  options: Readonly<Record<string, unknown>>,
-): void {
-  const at = (name: string, check: () => void) =>
-    placed(written.find((option) => option.name === name)?.valueSpan.start ?? 0, check);
-  const { rate, timezone, ipWhitelist } = options;
-  if (typeof rate === "string") at("RATE", () => void parseRate(rate));
-  if (typeof timezone === "string") at("TIMEZONE", () => void parseSchedule("@daily", timezone));
-  if (Array.isArray(ipWhitelist)) at("IP_WHITELIST", () => void addressList(ipWhitelist));
-}
-
-const SIGNED: readonly unknown[] = ["hmac", "stripe", "github", "slack"];
-
-function checkSecret(
-  { options: written, span }: CreateTrigger,
-  options: Readonly<Record<string, unknown>>,
-  secret: string | null,
-): void {
-  const isSigned = SIGNED.includes(options["auth"]);
-  if (isSigned === (secret !== null)) return;
-  const name = isSigned ? "AUTH" : "SECRET";
-  throw new OrlaError(
-    "invalid_option",
-    isSigned ? `AUTH = '${options["auth"]}' needs a SECRET` : "SECRET is for signed webhooks",
-    {
-      position: written.find((option) => option.name === name)?.nameSpan.start ?? span.start,
-      hint: isSigned
-        ? "It is the signing key that the sender shows."
-        : "It goes with AUTH = 'hmac', 'stripe', 'github' or 'slack'.",
-    },
-  );
 }
 
 function argumentOf(argument: TriggerArgument): unknown {
@@ -211,19 +169,6 @@ function named(name: PlacedText, what: string): string {
     position: name.span.start,
     hint: "A name has at most 100 letters, digits, dots, dashes and underscores.",
   });
-}
-
-/** Errors of what stands from `start` on point into it. */
-function placed<T>(start: number, read: () => T): T {
-  try {
-    return read();
-  } catch (thrown) {
-    const { code, message, hint, position = 0 } = toOrlaError(thrown);
-    throw new OrlaError(code, message, {
-      position: start + position,
-      ...(hint === undefined ? {} : { hint }),
-    });
-  }
 }
 
 function placeOf(source: TriggerSource): number {

@@ -19,6 +19,8 @@ export interface TriggerOption {
   readonly type: OptionType;
   readonly default: ParsedValue;
   readonly meaning: string;
+  /** The values of AUTH with which it means something; any, without. */
+  readonly auths?: readonly string[];
   /** Kept where no view shows it. */
   readonly secret?: true;
 }
@@ -28,6 +30,9 @@ const minute = 60 * second;
 const hour = 60 * minute;
 const mb = 2 ** 20;
 const text: OptionType = { kind: "text", maxLength: 1000, nullable: true };
+
+/** AUTH by a signature over the body, made with SECRET. */
+export const signedAuths: readonly string[] = ["hmac", "stripe", "github", "slack"];
 
 /** Those whose invocations are jobs of the queue. */
 const queued: readonly TriggerKind[] = ["database", "schedule", "queue", "upload"];
@@ -227,7 +232,7 @@ export const triggerOptions: readonly TriggerOption[] = [
     kinds: ["http"],
     type: {
       kind: "choice",
-      choices: ["none", "bearer_token", "api_key", "jwt", "hmac", "stripe", "github", "slack"],
+      choices: ["none", "bearer_token", "api_key", "jwt", ...signedAuths],
     },
     default: "none",
     meaning: "Who may call: anyone, holders of a key, or whoever signs with SECRET.",
@@ -239,6 +244,7 @@ export const triggerOptions: readonly TriggerOption[] = [
     type: text,
     default: null,
     meaning: "The key that webhooks are signed with.",
+    auths: signedAuths,
     secret: true,
   },
   {
@@ -248,6 +254,7 @@ export const triggerOptions: readonly TriggerOption[] = [
     type: text,
     default: "x-signature",
     meaning: "Where AUTH = 'hmac' looks for the signature.",
+    auths: ["hmac"],
   },
   {
     name: "TOLERANCE",
@@ -260,7 +267,26 @@ export const triggerOptions: readonly TriggerOption[] = [
       plainUnit: second,
     },
     default: 5 * minute,
-    meaning: "How old a signed webhook may be.",
+    meaning: "How far from now the time that Stripe or Slack signs with may be.",
+    auths: ["stripe", "slack"],
+  },
+  {
+    name: "ISSUER",
+    field: "issuer",
+    kinds: ["http"],
+    type: text,
+    default: null,
+    meaning: "The `iss` that a token must have; NULL for any.",
+    auths: ["jwt"],
+  },
+  {
+    name: "AUDIENCE",
+    field: "audience",
+    kinds: ["http"],
+    type: { kind: "list" },
+    default: [],
+    meaning: "A token's `aud` must have one of these; () for any.",
+    auths: ["jwt"],
   },
   {
     name: "HOST",
@@ -268,7 +294,8 @@ export const triggerOptions: readonly TriggerOption[] = [
     kinds: ["http"],
     type: text,
     default: null,
-    meaning: "The host name the trigger answers for; NULL for any.",
+    meaning:
+      "The host the trigger answers for, or '*.example.org' for all names below it; NULL for any.",
   },
   {
     name: "IP_WHITELIST",

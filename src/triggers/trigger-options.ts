@@ -11,8 +11,8 @@ const byName = new Map(triggerOptions.map((spec) => [spec.name, spec]));
 export interface ParsedTriggerOptions {
   /** Without defaults, by field. */
   readonly options: Readonly<Record<string, ParsedValue>>;
-  /** Given by SECRET. */
-  readonly secret: string | null;
+  /** Given by SECRET; `undefined` when that is not there. */
+  readonly secret: string | null | undefined;
 }
 
 /** `kind` is unknown in ALTER, where the database checks it. Throws `invalid_option`. */
@@ -21,7 +21,7 @@ export function parseTriggerOptions(
   kind: TriggerKind | null,
 ): ParsedTriggerOptions {
   const options: Record<string, ParsedValue> = {};
-  let secret: string | null = null;
+  let secret: string | null | undefined;
   for (const option of raw) {
     const { name, nameSpan } = option;
     const spec = byName.get(name);

@@ -7,7 +7,14 @@ export function addressList(entries: readonly string[]): BlockList {
   const list = new BlockList();
   for (const entry of entries) {
     const [address = "", bits, ...rest] = entry.split("/");
-    const family = isIPv4(address) ? "ipv4" : isIPv6(address) ? "ipv6" : undefined;
+    // A zone is a name for one machine's own link.
+    const family = address.includes("%")
+      ? undefined
+      : isIPv4(address)
+      ? "ipv4"
+      : isIPv6(address)
+      ? "ipv6"
+      : undefined;
     const width = family === "ipv4" ? 32 : 128;
     const prefix = bits === undefined ? width : /^\d{1,3}$/.test(bits) ? Number(bits) : NaN;
     if (family === undefined || rest.length > 0 || !(prefix >= 0 && prefix <= width)) {

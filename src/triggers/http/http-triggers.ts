@@ -1,6 +1,5 @@
 /** The HTTP triggers of a node: which request means which, and whether its sender may. */
 import { BlockList, isIPv6 } from "node:net";
-import { jwtVerify } from "jose";
 import { OrlaError } from "../../base/errors.ts";
 import type { Caller, Cause, HttpCall, User } from "../../functions/call.ts";
 import { type FunctionVersion, qualifiedName } from "../../functions/function.ts";
@@ -13,6 +12,7 @@ import { addressList } from "./address-list.ts";
 import { recordRequest } from "./record-request.ts";
 import { RouteTree } from "./route-tree.ts";
 import { isSigned, type SignatureScheme, verifySignature } from "./signatures.ts";
+import type { TokenVerifier } from "./tokens.ts";
 
 /** A request, as far as it decides who may call. */
 export interface TriggerRequest {
@@ -48,23 +48,20 @@ export interface HttpTriggersOptions {
   readonly directory: TriggerDirectory;
   readonly functions: FunctionsById;
   readonly capture: PayloadCapture;
-  /** Verifies tokens of AUTH = 'jwt'; `null` when the node has none. */
-  readonly jwtSecret: string | null;
+  /** Verifies what callers of AUTH = 'jwt' send. */
+  readonly tokens: TokenVerifier;
 }
 
 const anybody: Caller = { role: null, service: false };
 
 export class HttpTriggers {
   readonly #options: HttpTriggersOptions;
-  readonly #jwtKey: Uint8Array | null;
   readonly #whitelists = new WeakMap<TriggerOf<"http">, BlockList>();
   #tree = new RouteTree<TriggerOf<"http">>([]);
 
   constructor(options: HttpTriggersOptions) {
-    const { directory, jwtSecret } = options;
     this.#options = options;
-    this.#jwtKey = jwtSecret === null ? null : new TextEncoder().encode(jwtSecret);
-    directory.onChange(() => this.#build());
+    options.directory.onChange(() => this.#build());
     this.#build();
   }
 
@@ -128,7 +125,7 @@ export class HttpTriggers {
             : "Send it as `apikey: <key>` or `x-api-key: <key>`.",
         });
       case "jwt":
-        return this.#admitToken(request);
+        return this.#admitToken(trigger, request);
       default:
         this.#checkSignature(trigger, auth as SignatureScheme, request); // the other choices
         return admission;
@@ -160,35 +157,16 @@ export class HttpTriggers {
     });
   }
 
-  async #admitToken({ headers }: TriggerRequest): Promise<Admission> {
-    if (this.#jwtKey === null) {
-      throw new OrlaError("unauthorized", "This node verifies no tokens.", {
-        hint: "Its setting ORLA_JWT_SECRET is missing.",
-      });
-    }
-    const token = /^bearer +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
-    if (token === undefined) {
-      throw new OrlaError("unauthorized", "This needs a JSON Web Token.", {
-        hint: "Send it as `Authorization: Bearer <token>`.",
-      });
-    }
-    try {
-      const { payload } = await jwtVerify(token, this.#jwtKey, { algorithms: ["HS256"] });
-      const text = (claim: string) => typeof payload[claim] === "string" ? payload[claim] : null;
-      // Claims tell the function who it is; rights in the database stay those of an anonymous caller.
-      return {
-        caller: anybody,
-        user: {
-          id: text("sub"),
-          email: text("email"),
-          role: text("role"),
-          sessionId: text("session_id"),
-        },
-      };
-    } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      throw new OrlaError("unauthorized", `The token was refused: ${why}.`, { cause });
-    }
+  /** Claims tell the function who it is; rights in the database stay an anonymous caller's. */
+  async #admitToken(
+    trigger: TriggerOf<"http">,
+    { headers }: TriggerRequest,
+  ): Promise<Admission> {
+    const user = await this.#options.tokens.verify(headers.get("authorization"), {
+      issuer: optionOf(trigger, "ISSUER") as string | null, // a text option
+      audience: optionOf(trigger, "AUDIENCE") as readonly string[], // a list option
+    });
+    return { caller: anybody, user };
   }
 }
 

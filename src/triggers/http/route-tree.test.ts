@@ -39,14 +39,14 @@ for (const [method, path, value, params = {}] of cases) {
 }
 
 Deno.test("route: another method is told which there are", () => {
-  deepEqual(tree.match("DELETE", undefined, "/"), { found: "methods", allow: ["GET"] });
+  deepEqual(tree.match("DELETE", undefined, "/"), { found: "methods", allow: ["GET", "HEAD"] });
   equal(new RouteTree([]).match("GET", undefined, "/x"), undefined);
 });
 
 Deno.test("route: a host of its own comes first, in any letter case, whatever its port", () => {
   const hosts = new RouteTree([
     { host: null, method: "GET", path: "/x", value: "any" },
-    { host: "Shop.example.org", method: "GET", path: "/:page", value: "shop" },
+    { host: "shop.example.org", method: "GET", path: "/:page", value: "shop" },
   ]);
   const value = (host: string | undefined, path = "/x") => {
     const found = hosts.match("GET", host, path);
@@ -63,6 +63,29 @@ Deno.test("route: a host of its own comes first, in any letter case, whatever it
   );
 });
 
+Deno.test("route: what is the platform's is never a trigger's, however it is written", () => {
+  const greedy = new RouteTree(["/*all", "/:a/:b/*c", "/:a"].map((path) => (
+    { host: null, method: "ANY", path, value: path }
+  )));
+  for (
+    const path of [
+      ...[
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/metrics/x",
+        "/invoke/f",
+        "/api/v1",
+        "/api/v1/hooks/h",
+      ],
+      ...["/storage/v1/b/o", "/functions/v1/f", "/%61pi/%76%31/hooks/h", "/%68ealthz"],
+    ]
+  ) {
+    equal(greedy.match("POST", undefined, path), undefined, path);
+  }
+  equal(greedy.match("POST", undefined, "/api/v2/hooks")?.found, "route");
+});
+
 for (
   const [path, message] of [
     ["orders", /begins with/],
@@ -74,6 +97,11 @@ for (
     ["/a b", /cannot stand/],
     ["/api/v1/x", /platform's own/],
     ["/functions/v1/f", /platform's own/],
+    ["/%61pi/v1/x", /platform's own/],
+    ["/metrics", /platform's own/],
+    ["/a/%FF", /spell no text/],
+    ["/a/..", /no \. and \.\./],
+    ["/a/%2e", /no \. and \.\./],
   ] as const
 ) {
   Deno.test(`path refused: ${path}`, () => {

@@ -1,8 +1,9 @@
 /** Finds the HTTP trigger that a request means: the most specific one, as path.ts says. */
-import { parsePath, type PathSegment } from "./path.ts";
+import { hostOf, hostsFor } from "./host.ts";
+import { decodeSegment, parsePath, type PathSegment, reservedPrefix } from "./path.ts";
 
 export interface RouteEntry<T> {
-  /** `null` for every host. */
+  /** As `parseHost` has it; `null` for every host. */
   readonly host: string | null;
   /** Or `ANY`. */
   readonly method: string;
@@ -43,29 +44,32 @@ export class RouteTree<T> {
     for (const entry of entries) {
       let root = this.#everywhere;
       if (entry.host !== null) {
-        const host = entry.host.toLowerCase();
-        root = this.#hosts.get(host) ?? level();
-        this.#hosts.set(host, root);
+        root = this.#hosts.get(entry.host) ?? level();
+        this.#hosts.set(entry.host, root);
       }
       insert(root, parsePath(entry.path), entry);
     }
   }
 
-  /** `path` is decoded segment by segment; `host` may have a port. */
+  /** `path` is decoded segment by segment; `host` is as requests have it. */
   match(method: string, host: string | undefined, path: string): RouteFound<T> | undefined {
     const segments = decode(path);
-    if (segments === undefined) return undefined;
-    const own = host === undefined
-      ? undefined
-      : this.#hosts.get(host.toLowerCase().replace(/:\d*$/, ""));
+    if (segments === undefined || reservedPrefix(segments) !== undefined) return undefined;
     const allow = new Set<string>();
-    for (const root of own === undefined ? [this.#everywhere] : [own, this.#everywhere]) {
+    for (const root of this.#rootsFor(host)) {
       const leaf = descend(root, segments, 0, method, allow);
       if (leaf !== undefined) {
         return { found: "route", value: leaf.value, params: paramsOf(leaf.segments, segments) };
       }
     }
-    return allow.size === 0 ? undefined : { found: "methods", allow: [...allow] };
+    return allow.size === 0 ? undefined : { found: "methods", allow: [...allow].sort() };
+  }
+
+  /** The most specific host first, none of its own last. */
+  #rootsFor(host: string | undefined): Level<T>[] {
+    if (host === undefined || this.#hosts.size === 0) return [this.#everywhere];
+    const own = hostsFor(hostOf(host)).flatMap((name) => this.#hosts.get(name) ?? []);
+    return [...own, this.#everywhere];
   }
 }
 
@@ -119,7 +123,10 @@ function pick<T>(
 ): Leaf<T> | undefined {
   const leaf = leaves.get(method) ?? (method === "HEAD" ? leaves.get("GET") : undefined) ??
     leaves.get("ANY");
-  if (leaf === undefined) { for (const known of leaves.keys()) allow.add(known); }
+  if (leaf === undefined) {
+    for (const known of leaves.keys()) allow.add(known);
+    if (leaves.has("GET")) allow.add("HEAD");
+  }
   return leaf;
 }
 
@@ -135,11 +142,14 @@ function paramsOf(
   return params;
 }
 
+/** `undefined` for escapes that spell no text. */
 function decode(path: string): string[] | undefined {
   if (path === "/") return [];
-  try {
-    return path.slice(1).split("/").map(decodeURIComponent);
-  } catch {
-    return undefined; // escapes that spell no text
+  const segments: string[] = [];
+  for (const segment of path.slice(1).split("/")) {
+    const text = decodeSegment(segment);
+    if (text === undefined) return undefined;
+    segments.push(text);
   }
+  return segments;
 }
