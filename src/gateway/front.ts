@@ -13,7 +13,7 @@ import { ClientPresence } from "./http-call.ts";
 import { type InboundHeaders, readHeaders } from "./inbound-headers.ts";
 import type { KeyVerifier } from "./keys.ts";
 import { readBodyBytes, streamBody } from "./request-body.ts";
-import { readTarget } from "./request-target.ts";
+import { authorityOf, readTarget } from "./request-target.ts";
 import type { Route } from "./route.ts";
 import type { RouteTable } from "./route-table.ts";
 
@@ -42,7 +42,7 @@ export function respond(
     if (isRefusedMethod(request.method)) throw methodNotAllowed(request.method, target.path);
     const inbound = { request, info, headers, target, arrivedAt };
     if (target.path.startsWith(FUNCTIONS_PREFIX)) return callFunction(inbound, deps, fail);
-    const match = deps.triggers.match(request.method, headers.host, target.path);
+    const match = deps.triggers.match(request.method, authorityOf(target), target.path);
     if (match === undefined) return useRoute(inbound, deps).catch(fail);
     if ("allow" in match) return wrongMethod(inbound, match.allow);
     return callFunction(inbound, deps, fail, match);

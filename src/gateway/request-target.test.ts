@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { decodeSegment, readTarget } from "./request-target.ts";
+import { authorityOf, decodeSegment, readTarget } from "./request-target.ts";
 
 const cases: readonly [what: string, url: string, host: string | undefined, expected: unknown][] = [
   ["ordinary", "http://h:80/a/b?x=1", "h:80", { url: "http://h:80/a/b?x=1", path: "/a/b" }],
@@ -35,6 +35,11 @@ const cases: readonly [what: string, url: string, host: string | undefined, expe
 for (const [what, url, host, expected] of cases) {
   Deno.test(`request target: ${what}`, () => assert.deepEqual(readTarget(url, host), expected));
 }
+
+Deno.test("the host is the target's, not the header's", () => {
+  const hosts = cases.flatMap(([, url, host]) => readTarget(url, host) ?? []).map(authorityOf);
+  assert.deepEqual([...new Set(hosts)], ["h:80", "h", "[::1]:8000", "other", "localhost:1"]);
+});
 
 Deno.test("the fast way and the URL parser agree on every path", () => {
   fc.assert(fc.property(fc.webPath(), fc.webQueryParameters(), (path, query) => {

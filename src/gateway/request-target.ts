@@ -24,6 +24,15 @@ export function readTarget(url: string, host: string | undefined): RequestTarget
   return normalised(url, host);
 }
 
+/**
+ * The host that the request is for, perhaps with a port. Not its Host header: HTTP/2 has `:authority`
+ * instead, and before an absolute-form target it does not count (RFC 9112, section 3.2.2).
+ */
+export function authorityOf({ url }: RequestTarget): string {
+  const start = url.indexOf("//") + 2;
+  return url.slice(start, url.indexOf("/", start));
+}
+
 function normalised(url: string, host: string | undefined): RequestTarget | undefined {
   if (host !== undefined && !isHost(host)) return undefined;
   if (!URL.canParse(url)) return undefined;

@@ -12,7 +12,7 @@ export interface TriggerRoutes {
   /** `undefined` when no trigger has this path. */
   match(
     method: string,
-    host: string | undefined,
+    host: string,
     path: string,
   ): TriggerMatch | { readonly allow: readonly string[] } | undefined;
 }

@@ -68,7 +68,7 @@ export class HttpTriggers {
   /** `undefined` when no trigger has this path. */
   match(
     method: string,
-    host: string | undefined,
+    host: string,
     path: string,
   ): HttpTriggerMatch | { readonly allow: readonly string[] } | undefined {
     if (this.#tree.size === 0) return undefined;

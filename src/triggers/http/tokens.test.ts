@@ -52,11 +52,13 @@ function serveKeys(first: readonly JWK[]) {
 
 const silent = createLogger({ level: "error", format: "text", write: () => {} });
 
-function verifierOf(url: string | null, secret: string | null = null) {
-  const verifier = new TokenVerifier({
-    secret,
-    keys: url === null ? null : new KeySet(url, silent),
-  });
+function verifierOf(
+  url: string | null,
+  secret: string | null = null,
+  times: Partial<KeySetTimes> = {},
+) {
+  const keys = url === null ? null : new KeySet(url, silent, times);
+  const verifier = new TokenVerifier({ secret, keys });
   return (token: string, rules = anyToken) => verifier.verify(`Bearer ${token}`, rules);
 }
 
