@@ -35,7 +35,7 @@ export function createTriggerRequest(text: string, statement: CreateTrigger): un
     function: namePlace(text, statement.function),
     arguments: statement.arguments?.map(argumentOf) ?? null,
     options,
-    ...authRequest(text, statement.options, options),
+    ...authRequest(text, statement.options, options, secret),
     secret: secret ?? null,
   };
 }
@@ -47,7 +47,7 @@ export function alterTriggerRequest(text: string, statement: AlterTrigger): unkn
   return {
     ...namePlace(text, statement.name),
     options,
-    ...authRequest(text, statement.options, options),
+    ...authRequest(text, statement.options, options, secret),
     ...secret === undefined ? {} : { secret },
     // The database knows the trigger's kind, and refuses what that has not.
     kinds: Object.fromEntries(given.map(({ name, kinds }) => [name, kinds])),

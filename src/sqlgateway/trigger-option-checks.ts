@@ -34,11 +34,15 @@ export function authRequest(
   text: string,
   written: readonly OptionNode[],
   options: Readonly<Record<string, unknown>>,
+  secret: string | null | undefined,
 ) {
-  const meant = triggerOptions.flatMap(({ name, field, auths, secret, default: usual }) => {
-    const isMeant = isWritten(written, name) && (secret === true || options[field] !== usual);
-    return auths === undefined || !isMeant ? [] : [[name, auths] as const];
-  });
+  const meant = triggerOptions.flatMap(
+    ({ name, field, auths, secret: isSecret, default: usual }) => {
+      const value = isSecret === true ? secret ?? null : options[field];
+      const isUsual = value === usual || (Array.isArray(value) && value.length === 0);
+      return auths === undefined || isUsual || !isWritten(written, name) ? [] : [[name, auths]];
+    },
+  );
   return {
     signed: signedAuths,
     auths: Object.fromEntries(meant),
