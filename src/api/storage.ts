@@ -13,6 +13,7 @@ import type { ResumableUploads } from "../storage/resumable-uploads.ts";
 import { signedMethods, type UrlSigner } from "../storage/signed-urls.ts";
 import { objectResponse } from "./object-response.ts";
 import { readS3Events, type S3Object } from "./s3-events.ts";
+import { listRequestOf } from "./storage-listing.ts";
 
 export interface StorageApi {
   readonly objects: Objects;
@@ -90,6 +91,18 @@ export function storageRoutes(storage: StorageApi): readonly Route[] {
           status: 204,
           headers: { "x-request-id": exchange.requestId },
         });
+      },
+    },
+    {
+      method: "GET",
+      path: `${PREFIX}/{bucket}`,
+      access: "service",
+      operation: operation("listObjects", "List the objects of a bucket", {
+        "200": { description: "`{objects, folders, next}`: a page of them, by name." },
+      }),
+      handle: async (exchange) => {
+        const { objects: found, folders, next } = await objects.list(...listRequestOf(exchange));
+        return answer(exchange, 200, { objects: found.map(shown), folders, next });
       },
     },
     {

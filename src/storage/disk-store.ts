@@ -3,7 +3,7 @@
  * renamed: what a crash leaves behind is not at any key.
  */
 import { dirname, join } from "node:path";
-import { OrlaError } from "../base/errors.ts";
+import { diskFull, isFull } from "./disk-full.ts";
 import { type ByteRange, checkKey, type ObjectStore, type StoredKey } from "./object-store.ts";
 
 /** So large are the pieces that a file is read in. */
@@ -42,9 +42,7 @@ export class DiskStore implements ObjectStore {
       await syncDirectory(this.#objects);
     } catch (thrown) {
       await Deno.remove(temporary).catch(() => {});
-      if (isFull(thrown)) {
-        throw new OrlaError("unavailable", "The disk is full.", { cause: thrown });
-      }
+      if (isFull(thrown)) throw diskFull(thrown);
       throw thrown;
     }
   }
@@ -148,9 +146,4 @@ async function ifThere<T>(work: () => Promise<T>): Promise<T | null> {
     if (thrown instanceof Deno.errors.NotFound) return null;
     throw thrown;
   }
-}
-
-function isFull(thrown: unknown): boolean {
-  return thrown instanceof Error && "code" in thrown &&
-    (thrown.code === "ENOSPC" || thrown.code === "EDQUOT");
 }

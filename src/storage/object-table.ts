@@ -93,6 +93,16 @@ export class ObjectTable {
     });
   }
 
+  /** By name, in the order of UTF-8 bytes. `from` is included. */
+  async page(bucket: string, prefix: string, from: string, limit: number): Promise<StoredObject[]> {
+    const { rows } = await this.#pool.query(
+      `SELECT ${COLUMNS} FROM edge.objects
+       WHERE bucket = $1 AND starts_with(name, $2) AND name >= $3 ORDER BY name LIMIT $4`,
+      [bucket, prefix, from, limit],
+    );
+    return rows.map((found) => row.parse(found));
+  }
+
   /** The upload it had, `null` where there was none. */
   async remove(bucket: string, name: string): Promise<string | null> {
     const { rows } = await this.#pool.query(

@@ -10,6 +10,7 @@ import { contentTypeOf } from "./content-type.ts";
 import { MeasuredStream, tooLarge } from "./measured-stream.ts";
 import { checkBucketName, checkObjectName } from "./object-name.ts";
 import type { ByteRange, ObjectStore } from "./object-store.ts";
+import { type Listing, listObjects, type ListRequest } from "./object-listing.ts";
 import type { NewObject, ObjectTable, StoredObject, UploadEvents } from "./object-table.ts";
 
 export interface UploadRequest {
@@ -94,6 +95,14 @@ export class Objects {
 
   find(bucket: string, name: string): Promise<StoredObject | null> {
     return this.#table.find(bucket, name);
+  }
+
+  /** A page of a bucket's objects, by name. */
+  list(bucket: string, request: ListRequest): Promise<Listing> {
+    return listObjects(
+      (from, limit) => this.#table.page(bucket, request.prefix, from, limit),
+      request,
+    );
   }
 
   /** `range` gets the object's size; `null` is all of it. */

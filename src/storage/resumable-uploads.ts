@@ -12,6 +12,8 @@ import type { Server } from "@tus/server";
 import { OrlaError, toOrlaError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import type { Objects } from "./objects.ts";
+import { refusalOf } from "./resumable-request.ts";
+import { diskFull, isFull } from "./disk-full.ts";
 
 export interface ResumableUploadsOptions {
   readonly directory: string;
@@ -55,6 +57,11 @@ export class ResumableUploads {
   }
 
   async handle(request: Request): Promise<Response> {
+    const refusal = refusalOf(request);
+    if (refusal !== null) {
+      await request.body?.cancel();
+      return refusal;
+    }
     const { server } = await this.#open();
     return await server.handleWeb(request);
   }
@@ -109,6 +116,7 @@ export class ResumableUploads {
           targetOf(metadata);
           return Promise.resolve({});
         }),
+      onResponseError: (_request, error) => isFull(error) ? shown(diskFull(error)) : undefined,
       onUploadFinish: (_request, upload) =>
         refusing(async () => {
           await this.#finish(upload);
@@ -167,7 +175,10 @@ async function refusing<T>(work: () => Promise<T>): Promise<T> {
   } catch (thrown) {
     // Its own have this already.
     if (typeof thrown === "object" && thrown !== null && "status_code" in thrown) throw thrown;
-    const { status, message } = toOrlaError(thrown);
-    throw { status_code: status, body: `${message}\n` };
+    throw shown(toOrlaError(thrown));
   }
+}
+
+function shown({ status, message }: OrlaError): { status_code: number; body: string } {
+  return { status_code: status, body: `${message}\n` };
 }
