@@ -177,7 +177,10 @@ export async function startOrla(
       ...{ config, keys, log, database, catalog, metrics, version, onError },
       invoker: runtime,
       triggers: directory,
-      hooks: new HookRunner({ directory, capture, functions: catalog, invoker: runtime }),
+      hooks: new HookRunner({
+        ...{ directory, capture, functions: catalog, invoker: runtime },
+        notCalled: (triggerId, error) => triggers.ran(triggerId, error),
+      }),
       queues: triggers.publisher,
       storage: storage.routes,
       httpTriggers: new HttpTriggers({

@@ -77,6 +77,11 @@ export class Triggers implements AsyncDisposable {
     });
   }
 
+  /** Counts a run that left no execution. */
+  ran(triggerId: string, error: string): void {
+    this.#state.ran(triggerId, error);
+  }
+
   /** The jobs under way are finished first. */
   async stopQueue(): Promise<void> {
     await this.#scheduler?.[Symbol.asyncDispose]();

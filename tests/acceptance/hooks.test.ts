@@ -78,6 +78,124 @@ Deno.test("a hook calls all its functions, in order where they ask for it; failu
   );
 });
 
+const contexts = {
+  "pre-provision": { projectId: "p1", tier: "pro", databaseType: "postgres" },
+  "post-provision": {
+    ...{ projectId: "p1", tier: "pro", databaseType: "postgres" },
+    credentials: { host: "db.internal", port: 5432, password: "päss'\"\\word" },
+  },
+  "pre-backup": { projectId: "p1" },
+  "post-backup": { projectId: "p1", backupId: "b1" },
+  "pre-deprovision": { projectId: "p1" },
+  "post-deprovision": { projectId: "p1" },
+};
+
+Deno.test("each moment of the pipeline has its context, whole, and its executions", async () => {
+  await session.rows(`CREATE EDGE FUNCTION echo_context LANGUAGE javascript AS $$
+    async function handler(ctx) {
+      return ctx;
+    }
+  $$`);
+  for (const [name, context] of Object.entries(contexts)) {
+    const trigger = `echo_${name.replace("-", "_")}`;
+    await session.rows(
+      `CREATE TRIGGER ${trigger} ON HOOK '${name}' EXECUTE EDGE FUNCTION echo_context`,
+    );
+    const { results } = await (await post(`/api/v1/hooks/${name}`, context)).json();
+    const own = results.find((one: { trigger: string }) => one.trigger === trigger);
+    assert.deepEqual([own.status, own.result], ["succeeded", context]);
+    await eventually(
+      async () =>
+        await session.value(
+          `SELECT count(*)::int FROM system.edge_function_executions WHERE execution_id = $1
+           AND trigger = 'hook' AND trigger_name = $2 AND status = 'succeeded'`,
+          [own.execution_id, trigger],
+        ) === 1,
+      10_000,
+      `the execution for ${name} is recorded`,
+    );
+  }
+  const large = { projectId: "x".repeat(9_000_000) };
+  const { results } = await (await post("/api/v1/hooks/pre-backup", large)).json();
+  assert.equal(results[0].result.projectId.length, 9_000_000);
+  assert.equal((await post("/api/v1/hooks/pre-backup", "x".repeat(11_000_000))).status, 413);
+});
+
+Deno.test("functions of a hook run together; one that never ends or cannot be called stops nobody", async () => {
+  await session.rows(`
+    CREATE TABLE met (who text);
+    CREATE EDGE FUNCTION waits LANGUAGE javascript AS $$
+      export async function handler() {
+        const db = await connectToDatabase();
+        while ((await db.query("SELECT FROM met")).rows.length === 0) {
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+        return "met";
+      }
+    $$;
+    CREATE EDGE FUNCTION writes LANGUAGE javascript AS $$
+      export async function handler() {
+        const db = await connectToDatabase();
+        await db.query("INSERT INTO met VALUES ('writer')");
+        return "wrote";
+      }
+    $$;
+    CREATE EDGE FUNCTION never TIMEOUT = 500ms LANGUAGE javascript AS $$
+      export const handler = () => new Promise(() => setInterval(() => {}, 1000));
+    $$;
+    CREATE EDGE FUNCTION off LANGUAGE javascript AS $$ export const handler = () => 1; $$;
+    CREATE TRIGGER a_waits ON HOOK 'meeting' POSITION 1 EXECUTE EDGE FUNCTION waits;
+    CREATE TRIGGER b_never ON HOOK 'meeting' POSITION 2 EXECUTE EDGE FUNCTION never;
+    CREATE TRIGGER c_off ON HOOK 'meeting' POSITION 3 EXECUTE EDGE FUNCTION off;
+    CREATE TRIGGER d_writes ON HOOK 'meeting' POSITION 4 EXECUTE EDGE FUNCTION writes;
+    ALTER EDGE FUNCTION off SET ENABLED = false`);
+  const response = await post("/api/v1/hooks/meeting", {});
+  assert.equal(response.status, 200);
+  const { results } = await response.json();
+  assert.deepEqual(
+    results.map(({ trigger, status, result, code, execution_id }: Record<string, unknown>) => [
+      ...[trigger, status, result ?? code, typeof execution_id],
+    ]),
+    [
+      ["a_waits", "succeeded", "met", "string"],
+      ["b_never", "failed", "timeout", "string"],
+      ["c_off", "failed", "function_disabled", "object"],
+      ["d_writes", "succeeded", "wrote", "string"],
+    ],
+  );
+  await eventually(
+    async () =>
+      await session.value(
+        "SELECT string_agg(failed::text, '' ORDER BY name) FROM system.edge_triggers WHERE source = 'meeting'",
+      ) === "0110",
+    10_000,
+    "every failure is counted",
+  );
+  assert.match(
+    String(await session.value("SELECT last_error FROM system.edge_triggers WHERE name = 'c_off'")),
+    /switched off/,
+  );
+});
+
+Deno.test("a hook's caller hears what is wrong with the call itself", async () => {
+  const status = async (path: string, body: string, headers: Record<string, string> = {}) => {
+    const response = await fetch(`${orla.http}/api/v1/hooks/${path}`, {
+      ...{ method: "POST", body, headers: { apikey: orla.serviceKey, ...headers } },
+    });
+    await response.body?.cancel();
+    return response.status;
+  };
+  assert.deepEqual([
+    await status("none", '{"a":'),
+    await status("none", "\u0000"),
+    await status("none", ""),
+    await status("none", "[1]"),
+    await status("bad%20name", "{}"),
+    await status("none", "{}", { apikey: "wrong" }),
+    await status("none", "{}", { apikey: orla.anonKey }),
+  ], [400, 400, 200, 200, 400, 401, 403]);
+});
+
 Deno.test("a message over HTTP is stored before it is answered, and taken", async () => {
   await session.rows(`
     CREATE TABLE letters (what jsonb);

@@ -19,12 +19,15 @@ export interface HookRunnerOptions {
   readonly functions: FunctionsById;
   readonly invoker: Invoker;
   readonly capture: PayloadCapture;
+  /** Told of functions that could not even be called, which leave no execution. */
+  readonly notCalled: (triggerId: string, error: string) => void;
 }
 
 export type HookResult =
   & {
     readonly trigger: string;
-    readonly execution_id: string;
+    /** `null` when the function could not be called. */
+    readonly execution_id: string | null;
     readonly duration_ms: number;
   }
   & (
@@ -59,9 +62,10 @@ export class HookRunner {
   async #call(trigger: TriggerOf<"hook">, context: string): Promise<HookResult> {
     const arrivedAt = performance.now();
     const executionId = uuidV7();
+    let isCalled = false;
     const about = () => ({
       trigger: qualifiedName(trigger),
-      execution_id: executionId,
+      execution_id: isCalled ? executionId : null,
       duration_ms: Math.round((performance.now() - arrivedAt) * 100) / 100,
     });
     try {
@@ -70,6 +74,7 @@ export class HookRunner {
         throw new OrlaError("function_not_found", "The trigger's function does not exist.");
       }
       requireEnabled(version);
+      isCalled = true;
       if (isCaptured(trigger)) {
         this.#options.capture.add(trigger, {
           ...{ executionId, eventId: executionId },
@@ -90,6 +95,7 @@ export class HookRunner {
       return { ...about(), status: "succeeded", result: JSON.parse(output) };
     } catch (thrown) {
       const { code, message } = toOrlaError(thrown);
+      if (!isCalled) this.#options.notCalled(trigger.triggerId, message);
       return { ...about(), status: "failed", error: message, code };
     }
   }
