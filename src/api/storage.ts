@@ -52,6 +52,7 @@ export function storageRoutes(storage: StorageApi): readonly Route[] {
       handle: async (exchange) => {
         const { bucket, name } = targetOf(exchange);
         admit(exchange, storage, bucket, name);
+        refuseConditions(exchange);
         const object = await objects.put({
           ...{ bucket, name },
           contentType: exchange.request.headers.get("content-type"),
@@ -86,6 +87,7 @@ export function storageRoutes(storage: StorageApi): readonly Route[] {
       handle: async (exchange) => {
         const { bucket, name } = targetOf(exchange);
         admit(exchange, storage, bucket, name);
+        refuseConditions(exchange);
         if (!await objects.remove(bucket, name)) throw noObject(bucket, name);
         return new Response(null, {
           status: 204,
@@ -229,6 +231,17 @@ function admit(
   }
   if (caller === undefined) throw keyNeeded(headers.foreignKey);
   throw new OrlaError("forbidden", "This needs the service key or a signed URL.");
+}
+
+/** What changes the meaning of a request (RFC 9110, sections 13.1 and 14.5), and is not understood here. */
+const conditions = ["if-match", "if-none-match", "if-unmodified-since", "content-range"];
+
+function refuseConditions({ request }: Exchange): void {
+  const found = conditions.find((name) => request.headers.has(name));
+  if (found === undefined) return;
+  throw new OrlaError("not_supported", `${request.method} does not know the header ${found}.`, {
+    hint: "Leave it out: the request is for the object as it is, and for all of it.",
+  });
 }
 
 function bodyOf({ streamBody }: Exchange, maxBytes: number): ReadableStream<Uint8Array> {

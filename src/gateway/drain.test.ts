@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import type { TestFunction } from "./testing/in-process.ts";
+import { OrlaError } from "../base/errors.ts";
+import { inProcess, type TestFunction } from "./testing/in-process.ts";
 import { anonKey, RawConnection, testGateway } from "./testing/test-gateway.ts";
 
 const headers = { apikey: anonKey };
@@ -31,6 +32,33 @@ Deno.test("a stop finishes what is in flight and accepts nothing new", async () 
   await assert.rejects(Deno.connect({ hostname: "127.0.0.1", port: gateway.port }));
   release();
   assert.equal(await (await answer).text(), "done");
+  await stopped;
+});
+
+Deno.test("a request whose signed body is still coming is in flight: a stop waits for it", async () => {
+  const { directory } = inProcess([{ name: "signed" }]);
+  const gateway = testGateway([], {
+    triggers: {
+      match: () => ({
+        cause: { triggerName: "signed", eventId: null },
+        params: {},
+        needsBody: true,
+        version: () => directory.find("default", "signed"),
+        admit: ({ body }) => {
+          throw new OrlaError("forbidden", `${body?.length} bytes`);
+        },
+      }),
+    },
+  });
+  await using connection = await RawConnection.open(gateway.port);
+  await connection.send("POST /signed HTTP/1.1\r\nhost: x\r\ncontent-length: 6\r\n\r\nabc");
+  while (gateway.inFlight === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  const stopped = gateway[Symbol.asyncDispose]();
+  await connection.send("def");
+  assert.match(
+    await connection.until((text) => text.includes("bytes")),
+    /403 Forbidden[^]*6 bytes/,
+  );
   await stopped;
 });
 

@@ -99,6 +99,8 @@ const refused: ReadonlyArray<
     /functionsDir.*not supported yet/,
     "not_supported",
   ],
+  ["JWKS", { env: { ORLA_JWKS_URL: "http://id.example/jwks" } }, /ORLA_JWKS_URL must be an https:/],
+  ["JWKS with a password", { env: { ORLA_JWKS_URL: "https://u:hunter2@h/" } }, /must be an https:/],
   ["JWT", { env: { ORLA_JWT_SECRET: "hunter2" } }, /ORLA_JWT_SECRET must be at least 32/],
 ];
 

@@ -410,8 +410,9 @@ export const settings = {
     flag: "jwks-url",
     value: "url",
     schema: keySetUrl,
-    expects: "an https:// or file:// URL, or http:// on this machine",
+    expects: "an https:// or file:// URL, or http:// on this machine, without a password",
     default: null,
+    secret: true,
     help:
       "keys (JWKS) that verify tokens with public-key algorithms for triggers with AUTH = 'jwt'",
   }),

@@ -57,6 +57,48 @@ Deno.test("a trigger for every path takes none of the platform's", async () => {
   await session.rows("DROP TRIGGER greedy");
 });
 
+Deno.test("the statements of the platform's introduction, as they are written there", async () => {
+  await session.rows(`
+    CREATE EDGE FUNCTION validate_user LANGUAGE javascript AS $$
+      export const main = (user) => ({ valid: user.email.includes("@") });
+    $$;
+    CREATE EDGE FUNCTION secure_function LANGUAGE javascript AS $$
+      export const handler = () => ({ status: 200, body: "in" });
+    $$;
+    CREATE TABLE files (name text);
+    CREATE EDGE FUNCTION process_file LANGUAGE javascript AS $$
+      export const main = async ({ name }) =>
+        await (await connectToDatabase()).query("INSERT INTO files VALUES ($1)", [name]);
+    $$`);
+  await session.rows(`--- Create HTTP endpoint
+CREATE TRIGGER http_validate_user
+ON HTTP POST '/api/validate'
+EXECUTE EDGE FUNCTION validate_user;
+--- With authentication
+CREATE TRIGGER http_secure_endpoint
+ON HTTP POST '/api/secure'
+WITH AUTH = 'bearer_token'
+EXECUTE EDGE FUNCTION secure_function;
+--- On file upload
+CREATE TRIGGER process_upload
+ON FILE_UPLOAD BUCKET 'user-uploads'
+EXECUTE EDGE FUNCTION process_file;`);
+  const post = (path: string, headers: HeadersInit = {}) =>
+    fetch(`${orla.http}${path}`, { method: "POST", body: '{"email":"a@b"}', headers });
+  assert.deepEqual(await (await post("/api/validate")).json(), { valid: true });
+  const secure = await post("/api/secure", { authorization: `Bearer ${orla.anonKey}` });
+  assert.equal(await secure.text(), "in");
+  const denied = await post("/api/secure");
+  await denied.body?.cancel();
+  assert.equal(denied.status, 401);
+  const put = { method: "PUT", body: "x", headers: { apikey: orla.serviceKey } };
+  assert.equal(await status("/storage/v1/user-uploads/me.png", put), 201);
+  while (await session.value("SELECT count(*)::int FROM files") === 0) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  assert.deepEqual(await session.rows("TABLE files"), [{ name: "me.png" }]);
+});
+
 Deno.test("paths as they come: escapes, slashes, dots, and letters in two spellings", async () => {
   await create("one", "GET '/p/:id'");
   await create("colon", "GET '/p/%3A'", "web");

@@ -70,6 +70,23 @@ Deno.test("a change made through one node is the other's at once in SQL, and soo
   );
   // What a node does not know yet it asks the database for: no wait for the notification is needed.
   assert.equal(await callJson(two, "team/own"), "own");
+  const route = (trigger: string) =>
+    `CREATE TRIGGER ${trigger} ON HTTP GET '/shared/:n' EXECUTE EDGE FUNCTION shared`;
+  const page = async ({ http }: OrlaProcess) => {
+    const { status, body } = await fetch(`${http}/shared/1`);
+    await body?.cancel();
+    return status;
+  };
+  await first.rows("BEGIN");
+  await first.rows(route("page"));
+  assert.deepEqual([await page(one), await page(two)], [404, 404]);
+  await first.rows("COMMIT");
+  assert.equal(await page(one), 200);
+  await eventually(async () => await page(two) === 200, 5_000, "the route is on the other node");
+  const taken = await second.failure(route("again"));
+  assert.equal(taken.message, "trigger page answers GET /shared/:n already");
+  await second.rows("DROP TRIGGER page");
+  assert.equal(await page(two), 404);
   await second.rows("DROP EDGE FUNCTION shared");
   await eventually(
     async () => {

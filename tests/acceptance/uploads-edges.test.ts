@@ -56,6 +56,30 @@ Deno.test("names: any text, in the letters it came in, up to 1024 bytes", async 
   }
 });
 
+Deno.test("a condition that would not be looked at is refused, and nothing changes", async () => {
+  assert.equal(await status(put("conditions/a", "first")), 201);
+  for (
+    const [method, header, value] of [
+      ["PUT", "if-none-match", "*"],
+      ["PUT", "if-match", '"x"'],
+      ["PUT", "content-range", "bytes 0-4/10"],
+      ["DELETE", "if-match", '"x"'],
+      ["DELETE", "if-unmodified-since", "Fri, 01 May 2026 00:00:00 GMT"],
+    ] as const
+  ) {
+    const response = await storage("conditions/a", {
+      ...{ method, headers: { [header]: value } },
+      ...method === "PUT" ? { body: "second" } : {},
+    });
+    assert.deepEqual(
+      [response.status, (await response.json()).code],
+      [400, "not_supported"],
+      header,
+    );
+  }
+  assert.equal(await (await storage("conditions/a")).text(), "first");
+});
+
 Deno.test("a bucket is listed by name, page by page, folders as such; for the service key", async () => {
   for (const name of ["b", "a/2", "a/1", "a", "Z", "é", "c/d/e"]) {
     await put(`listed/${name.split("/").map(encodeURIComponent).join("/")}`);

@@ -9,8 +9,10 @@ import { inProcess, type TestFunction } from "./in-process.ts";
 export const serviceKey = generateKey("service");
 export const anonKey = generateKey("anon");
 
-export interface TestGatewayOptions
-  extends Partial<Pick<HttpGatewayOptions, "limits" | "tls" | "signal" | "directory" | "log">> {
+export interface TestGatewayOptions extends
+  Partial<
+    Pick<HttpGatewayOptions, "limits" | "tls" | "signal" | "directory" | "log" | "triggers">
+  > {
   readonly routes?: readonly Route[];
 }
 
