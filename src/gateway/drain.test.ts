@@ -52,7 +52,10 @@ Deno.test("a request whose signed body is still coming is in flight: a stop wait
   });
   await using connection = await RawConnection.open(gateway.port);
   await connection.send("POST /signed HTTP/1.1\r\nhost: x\r\ncontent-length: 6\r\n\r\nabc");
-  while (gateway.inFlight === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  for (let look = 0; look < 1000 && gateway.inFlight === 0; look++) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  assert.equal(gateway.inFlight, 1);
   const stopped = gateway[Symbol.asyncDispose]();
   await connection.send("def");
   assert.match(

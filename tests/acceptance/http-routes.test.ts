@@ -1,6 +1,7 @@
 /** Which requests an HTTP trigger answers, and which stay the platform's. */
 import assert from "node:assert/strict";
 import { type OrlaProcess, startOrlaProcess } from "../orla.ts";
+import { eventually } from "../processes.ts";
 import { waitingForLock } from "./lock-wait.ts";
 import { rawRequest } from "./raw-request.ts";
 import { openSession, type SqlSession } from "./sql-session.ts";
@@ -93,9 +94,11 @@ EXECUTE EDGE FUNCTION process_file;`);
   assert.equal(denied.status, 401);
   const put = { method: "PUT", body: "x", headers: { apikey: orla.serviceKey } };
   assert.equal(await status("/storage/v1/user-uploads/me.png", put), 201);
-  while (await session.value("SELECT count(*)::int FROM files") === 0) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  await eventually(
+    async () => await session.value("SELECT count(*)::int FROM files") === 1,
+    10_000,
+    "the function is told of the upload",
+  );
   assert.deepEqual(await session.rows("TABLE files"), [{ name: "me.png" }]);
 });
 
@@ -295,19 +298,23 @@ Deno.test("a function that fails, is switched off or goes, and a caller that goe
   assert.equal(await status("/moody/now"), 500);
   const leaving = new AbortController();
   const left = fetch(`${orla.http}/moody/wait`, { signal: leaving.signal }).catch(() => "left");
-  while (
-    await session.value(
-      "SELECT count(*)::int FROM system.edge_function_executions WHERE function_id = 'moody' AND status = 'running'",
-    ) === 0
-  ) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  await eventually(
+    async () =>
+      await session.value(`SELECT count(*)::int FROM system.edge_function_executions
+        WHERE function_id = 'moody' AND status = 'running'`) === 1,
+    10_000,
+    "the call is seen running",
+  );
   leaving.abort();
   assert.equal(await left, "left");
   const recorded = () =>
     session.rows(`SELECT status, trigger_name FROM system.edge_function_executions
       WHERE function_id = 'moody' AND status <> 'running' ORDER BY started_at`);
-  while ((await recorded()).length < 2) await new Promise((resolve) => setTimeout(resolve, 20));
+  await eventually(
+    async () => (await recorded()).length === 2,
+    10_000,
+    "both executions are recorded",
+  );
   assert.deepEqual((await recorded()).map(({ status, trigger_name }) => [status, trigger_name]), [
     ["failed", "moody"],
     ["cancelled", "moody"],

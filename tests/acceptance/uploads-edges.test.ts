@@ -1,6 +1,7 @@
 /** Uploads at their edges: names, lists, the tus protocol's refusals, readers and writers at once. */
 import assert from "node:assert/strict";
 import { type OrlaProcess, startOrlaProcess } from "../orla.ts";
+import { eventually } from "../processes.ts";
 import { openSession, type SqlSession } from "./sql-session.ts";
 
 let orla: OrlaProcess;
@@ -194,8 +195,10 @@ Deno.test("a function reads an object as fast as it likes, not faster than it ca
     await status(put("slow/large", ReadableStream.from(Array.from({ length: 100 }, () => piece)))),
     201,
   );
-  while (await session.value("SELECT count(*)::int FROM slow") === 0) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  await eventually(
+    async () => await session.value("SELECT count(*)::int FROM slow") === 1,
+    60_000,
+    "the function has read it all",
+  );
   assert.equal(await session.value("SELECT sum(read)::int FROM slow"), 100 * 2 ** 20);
 });
