@@ -222,7 +222,8 @@ Deno.test("two transactions that make the same route: the second is told the fir
   try {
     for (const [end, code] of [["COMMIT", "42710"], ["ROLLBACK", null]] as const) {
       await session.rows("BEGIN");
-      await create(`early_${end}`, `GET '/same/${end}/:a'`);
+      // Of another function: triggers of one wait for each other anyhow.
+      await create(`early_${end}`, `GET '/same/${end}/:a'`, "web");
       const late = other.rows(
         `CREATE TRIGGER late_${end} ON HTTP GET '/same/${end}/:b' EXECUTE EDGE FUNCTION who`,
       ).then(() => null, (error) => error);
@@ -238,8 +239,8 @@ Deno.test("two transactions that make the same route: the second is told the fir
           `trigger early_${end.toLowerCase()} answers GET /same/${end}/:a already`,
         );
       }
-      const params = code === null ? { b: "1" } : { a: "1" };
-      assert.deepEqual(JSON.parse((await ask(`GET /same/${end}/1`)).text), params);
+      const answer = code === null ? '{"b":"1"}' : "GET 0";
+      assert.equal((await ask(`GET /same/${end}/1`)).text, answer);
     }
   } finally {
     await other.close();
