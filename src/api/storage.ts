@@ -5,14 +5,14 @@ import { keyNeeded } from "../gateway/function-lookup.ts";
 import { parseJson } from "../gateway/json-text.ts";
 import { decodeText, jsonResponse } from "../gateway/payload-call.ts";
 import type { Exchange, Operation, Route } from "../gateway/route.ts";
-import { formFiles } from "../storage/form-files.ts";
-import type { Objects, UploadRequest } from "../storage/objects.ts";
+import type { Objects } from "../storage/objects.ts";
 import { checkBucketName, checkObjectName } from "../storage/object-name.ts";
 import type { StoredObject } from "../storage/object-table.ts";
 import type { ResumableUploads } from "../storage/resumable-uploads.ts";
 import { signedMethods, type UrlSigner } from "../storage/signed-urls.ts";
 import { objectResponse } from "./object-response.ts";
 import { readS3Events, type S3Object } from "./s3-events.ts";
+import { formUploads } from "./storage-forms.ts";
 import { listRequestOf } from "./storage-listing.ts";
 
 export interface StorageApi {
@@ -28,10 +28,6 @@ const OBJECT = `${PREFIX}/{bucket}/{+object}`;
 
 /** A week, as S3 has it. */
 const MAX_EXPIRY_SECONDS = 7 * 24 * 3600;
-
-/** Of a form: what is not file content, for each of a hundred files. */
-const FORM_OVERHEAD_BYTES = 2 ** 20;
-const MAX_FORM_FILES = 100;
 
 const signRequest = z.strictObject({
   object: z.string(),
@@ -56,7 +52,7 @@ export function storageRoutes(storage: StorageApi): readonly Route[] {
         const object = await objects.put({
           ...{ bucket, name },
           contentType: exchange.request.headers.get("content-type"),
-          body: bodyOf(exchange, objects.maxSizeBytes(bucket, name)),
+          body: exchange.streamBody(objects.maxSizeBytes(bucket, name)),
         });
         return answer(exchange, 201, shown(object));
       },
@@ -161,7 +157,7 @@ function resumableRoutes({ resumable }: StorageApi): readonly Route[] {
       const { request, url } = exchange;
       const hasBody = method === "POST" || method === "PATCH";
       // The server of the protocol holds uploads to their limits itself.
-      const body = hasBody ? bodyOf(exchange, Number.MAX_SAFE_INTEGER) : null;
+      const body = hasBody ? exchange.streamBody(Number.MAX_SAFE_INTEGER) : null;
       return resumable.handle(new Request(url, { method, headers: request.headers, body }));
     },
   });
@@ -172,19 +168,6 @@ function resumableRoutes({ resumable }: StorageApi): readonly Route[] {
     route("PATCH", "/{upload}", "continueResumable", "Go on with a resumable upload"),
     route("DELETE", "/{upload}", "endResumable", "Give up a resumable upload"),
   ];
-}
-
-async function* formUploads(exchange: Exchange, objects: Objects): AsyncGenerator<UploadRequest> {
-  const { params, request, url } = exchange;
-  const bucket = params["bucket"] ?? "";
-  const prefix = new URL(url).searchParams.get("prefix") ?? "";
-  checkBucketName(bucket);
-  const maxBytes = objects.maxSizeBytes(bucket, `${prefix}x`) * MAX_FORM_FILES +
-    FORM_OVERHEAD_BYTES;
-  const contentType = request.headers.get("content-type") ?? "";
-  for await (const file of formFiles(contentType, bodyOf(exchange, maxBytes))) {
-    yield { bucket, name: `${prefix}${file.fileName}`, ...file };
-  }
 }
 
 async function signUrl(exchange: Exchange, signer: UrlSigner): Promise<Response> {
@@ -242,10 +225,6 @@ function refuseConditions({ request }: Exchange): void {
   throw new OrlaError("not_supported", `${request.method} does not know the header ${found}.`, {
     hint: "Leave it out: the request is for the object as it is, and for all of it.",
   });
-}
-
-function bodyOf({ streamBody }: Exchange, maxBytes: number): ReadableStream<Uint8Array> {
-  return streamBody(maxBytes);
 }
 
 export function noObject(bucket: string, name: string): OrlaError {
