@@ -43,6 +43,7 @@ Deno.test("a request whose signed body is still coming is in flight: a stop wait
         cause: { triggerName: "signed", eventId: null },
         params: {},
         needsBody: true,
+        record: null,
         version: () => directory.find("default", "signed"),
         admit: ({ body }) => {
           throw new OrlaError("forbidden", `${body?.length} bytes`);

@@ -3,9 +3,10 @@ import { OrlaError, toOrlaError } from "../base/errors.ts";
 import type { OptionNode } from "../sql/ast.ts";
 import { addressList } from "../triggers/http/address-list.ts";
 import { parseHost } from "../triggers/http/host.ts";
+import { signatureSchemes } from "../triggers/http/signatures.ts";
 import { parseRate } from "../triggers/queue/rate.ts";
 import { parseSchedule } from "../triggers/schedule/schedule.ts";
-import { signedAuths, triggerOptions } from "../triggers/trigger-option-table.ts";
+import { triggerOptions } from "../triggers/trigger-option-table.ts";
 import { characterPosition } from "./rewrite.ts";
 
 /** Values that no type alone can check. Returns all of them, in their one spelling. */
@@ -44,7 +45,7 @@ export function authRequest(
     },
   );
   return {
-    signed: signedAuths,
+    signed: signatureSchemes,
     auths: Object.fromEntries(meant),
     positions: Object.fromEntries(
       written.map(({ name, nameSpan }) => [name, characterPosition(text, nameSpan.start)]),

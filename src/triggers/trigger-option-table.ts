@@ -4,6 +4,7 @@
  */
 import type { OptionType } from "../functions/option-table.ts";
 import type { ParsedValue } from "../functions/option-value.ts";
+import { signatureSchemes } from "./http/signatures.ts";
 import type { TriggerKind } from "./trigger.ts";
 
 export interface TriggerOption {
@@ -30,9 +31,6 @@ const minute = 60 * second;
 const hour = 60 * minute;
 const mb = 2 ** 20;
 const text: OptionType = { kind: "text", maxLength: 1000, nullable: true };
-
-/** AUTH by a signature over the body, made with SECRET. */
-export const signedAuths: readonly string[] = ["hmac", "stripe", "github", "slack"];
 
 /** Those whose invocations are jobs of the queue. */
 const queued: readonly TriggerKind[] = ["database", "schedule", "queue", "upload"];
@@ -232,7 +230,7 @@ export const triggerOptions: readonly TriggerOption[] = [
     kinds: ["http"],
     type: {
       kind: "choice",
-      choices: ["none", "bearer_token", "api_key", "jwt", ...signedAuths],
+      choices: ["none", "bearer_token", "api_key", "jwt", ...signatureSchemes],
     },
     default: "none",
     meaning: "Who may call: anyone, holders of a key, or whoever signs with SECRET.",
@@ -244,7 +242,7 @@ export const triggerOptions: readonly TriggerOption[] = [
     type: text,
     default: null,
     meaning: "The key that webhooks are signed with.",
-    auths: signedAuths,
+    auths: signatureSchemes,
     secret: true,
   },
   {

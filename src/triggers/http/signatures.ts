@@ -12,7 +12,8 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { OrlaError } from "../../base/errors.ts";
 
-export type SignatureScheme = "hmac" | "github" | "stripe" | "slack";
+export const signatureSchemes = ["hmac", "stripe", "github", "slack"] as const;
+export type SignatureScheme = typeof signatureSchemes[number];
 
 export interface SignedRequest {
   readonly headers: { get(name: string): string | null };
@@ -31,7 +32,7 @@ export interface SignatureRules {
 }
 
 export function isSigned(auth: string): auth is SignatureScheme {
-  return auth === "hmac" || auth === "github" || auth === "stripe" || auth === "slack";
+  return signatureSchemes.some((scheme) => scheme === auth);
 }
 
 /** Throws `unauthorized`, saying what is missing but never what would be right. */
