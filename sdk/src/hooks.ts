@@ -8,7 +8,8 @@ import type { Transport } from "./transport.ts";
 export type HookResult =
   & {
     readonly trigger: string;
-    readonly executionId: string;
+    /** `null` when the function could not even be called. */
+    readonly executionId: string | null;
     readonly durationMs: number;
   }
   & (
@@ -52,7 +53,7 @@ function resultOf(value: unknown): HookResult {
   const answer = new Answer(value);
   const about = {
     trigger: answer.text("trigger"),
-    executionId: answer.text("execution_id"),
+    executionId: answer.value("execution_id") === null ? null : answer.text("execution_id"),
     durationMs: answer.number("duration_ms"),
   };
   return answer.text("status") === "succeeded"

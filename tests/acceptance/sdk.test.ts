@@ -314,7 +314,7 @@ Deno.test("hooks.run tells what became of each function", async () => {
     projectId: "p1",
   });
   const told = ({ executionId, durationMs, ...rest }: HookResult) => {
-    assert.match(executionId, /^[0-9a-f-]{36}$/);
+    assert.match(String(executionId), /^[0-9a-f-]{36}$/);
     assert.ok(durationMs > 0);
     return rest;
   };
