@@ -1,22 +1,26 @@
 /** Looks at an upload on its way to the store: its size within the limit, its hash, its first bytes. */
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 import { OrlaError } from "../base/errors.ts";
 import { SNIFFED_BYTES } from "./content-type.ts";
 
 export interface Measured {
   readonly size: number;
-  /** SHA-256 in hexadecimal digits. */
-  readonly etag: string;
+  /** In hexadecimal digits. */
+  readonly hash: string;
   readonly head: Uint8Array;
 }
 
+/** MD5 is what clients of S3 compare; nothing relies on it. */
+export type HashName = "sha256" | "md5";
+
 export class MeasuredStream {
   readonly stream: ReadableStream<Uint8Array>;
-  readonly #hash = createHash("sha256");
+  readonly #hash: Hash;
   readonly #head = new Uint8Array(SNIFFED_BYTES);
   #size = 0;
 
-  constructor(source: ReadableStream<Uint8Array>, maxBytes: number) {
+  constructor(source: ReadableStream<Uint8Array>, maxBytes: number, hash: HashName) {
+    this.#hash = createHash(hash);
     this.stream = source.pipeThrough(
       new TransformStream<Uint8Array, Uint8Array>({
         transform: (chunk, controller) => {
@@ -36,7 +40,7 @@ export class MeasuredStream {
   result(): Measured {
     return {
       size: this.#size,
-      etag: this.#hash.digest("hex"),
+      hash: this.#hash.digest("hex"),
       head: this.#head.subarray(0, Math.min(this.#size, SNIFFED_BYTES)),
     };
   }

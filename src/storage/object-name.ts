@@ -3,8 +3,8 @@ import { OrlaError } from "../base/errors.ts";
 
 const bucketName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 
-/** `/storage/v1/tus` is where resumable uploads begin. */
-const taken: ReadonlySet<string> = new Set(["tus"]);
+/** `/storage/v1/tus` is where resumable uploads begin, `/storage/v1/s3` where clients of S3 go. */
+const taken: ReadonlySet<string> = new Set(["tus", "s3"]);
 
 /** As S3 has it. */
 const MAX_NAME_BYTES = 1024;
@@ -16,7 +16,8 @@ const controls = /[\u0000-\u001f\u007f]/;
 export function checkBucketName(bucket: string): void {
   if (bucketName.test(bucket) && !taken.has(bucket)) return;
   throw new OrlaError("invalid_request", `"${bucket}" cannot be the name of a bucket.`, {
-    hint: "A name has at most 100 letters, digits, dots, dashes and underscores, and is not tus.",
+    hint:
+      "A name has at most 100 letters, digits, dots, dashes and underscores, and is not tus or s3.",
   });
 }
 

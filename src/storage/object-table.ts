@@ -10,6 +10,8 @@ export interface StoredObject {
   readonly size: number;
   readonly contentType: string;
   readonly etag: string;
+  /** Headers to give back with it; names in lower case. */
+  readonly metadata: Readonly<Record<string, string>>;
   readonly uploadedAt: Date;
 }
 
@@ -30,6 +32,7 @@ const row = z.object({
   size: z.coerce.number(),
   content_type: z.string(),
   etag: z.string(),
+  metadata: z.record(z.string(), z.string()),
   uploaded_at: z.date(),
 }).transform(({ upload_id, content_type, uploaded_at, ...rest }): StoredObject => ({
   ...rest,
@@ -38,9 +41,17 @@ const row = z.object({
   uploadedAt: uploaded_at,
 }));
 
+export interface Bucket {
+  readonly name: string;
+  /** Its oldest object's time. */
+  readonly since: Date;
+}
+
+const bucketRow = z.object({ name: z.string(), since: z.date() });
+
 const uploadIdRow = z.object({ upload_id: z.string() });
 
-const COLUMNS = "bucket, name, upload_id, size, content_type, etag, uploaded_at";
+const COLUMNS = "bucket, name, upload_id, size, content_type, etag, metadata, uploaded_at";
 
 export interface Published {
   readonly objects: readonly StoredObject[];
@@ -103,6 +114,14 @@ export class ObjectTable {
     return rows.map((found) => row.parse(found));
   }
 
+  /** Those that have objects, by name. */
+  async buckets(): Promise<Bucket[]> {
+    const { rows } = await this.#pool.query(
+      "SELECT bucket AS name, min(uploaded_at) AS since FROM edge.objects GROUP BY 1 ORDER BY 1",
+    );
+    return rows.map((found) => bucketRow.parse(found));
+  }
+
   /** The upload it had, `null` where there was none. */
   async remove(bucket: string, name: string): Promise<string | null> {
     const { rows } = await this.#pool.query(
@@ -112,10 +131,12 @@ export class ObjectTable {
     return rows.length === 0 ? null : uploadIdRow.parse(rows[0]).upload_id;
   }
 
-  /** Of these uploads those that an object has. */
+  /** Of these uploads those that an object has, or that are parts of one to come. */
   async named(uploadIds: readonly string[]): Promise<ReadonlySet<string>> {
     const { rows } = await this.#pool.query(
-      "SELECT upload_id FROM edge.objects WHERE upload_id = ANY ($1::uuid[])",
+      `SELECT upload_id FROM edge.objects WHERE upload_id = ANY ($1::uuid[])
+       UNION ALL
+       SELECT part_id FROM edge.multipart_parts WHERE part_id = ANY ($1::uuid[])`,
       [uploadIds],
     );
     return new Set(rows.map((found) => uploadIdRow.parse(found).upload_id));
@@ -141,7 +162,7 @@ async function publishOne(
   client: pg.PoolClient,
   object: NewObject,
 ): Promise<{ stored: StoredObject; old: string | null }> {
-  const { bucket, name, uploadId, size, contentType, etag } = object;
+  const { bucket, name, uploadId, size, contentType, etag, metadata } = object;
   await client.query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [
     `orla object ${bucket}/${name}`,
   ]);
@@ -150,12 +171,13 @@ async function publishOne(
     [bucket, name],
   );
   const { rows } = await client.query(
-    `INSERT INTO edge.objects (bucket, name, upload_id, size, content_type, etag)
-     VALUES ($1, $2, $3, $4, $5, $6)
+    `INSERT INTO edge.objects (bucket, name, upload_id, size, content_type, etag, metadata)
+     VALUES ($1, $2, $3, $4, $5, $6, $7)
      ON CONFLICT (bucket, name) DO UPDATE SET upload_id = excluded.upload_id, size = excluded.size,
-       content_type = excluded.content_type, etag = excluded.etag, uploaded_at = excluded.uploaded_at
+       content_type = excluded.content_type, etag = excluded.etag, metadata = excluded.metadata,
+       uploaded_at = excluded.uploaded_at
      RETURNING ${COLUMNS}`,
-    [bucket, name, uploadId, size, contentType, etag],
+    [bucket, name, uploadId, size, contentType, etag, metadata],
   );
   const old = before.length === 0 ? null : uploadIdRow.parse(before[0]).upload_id;
   return { stored: row.parse(rows[0]), old };

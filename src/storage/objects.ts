@@ -7,11 +7,11 @@
 import { OrlaError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import { contentTypeOf } from "./content-type.ts";
-import { MeasuredStream, tooLarge } from "./measured-stream.ts";
+import { type HashName, MeasuredStream, tooLarge } from "./measured-stream.ts";
 import { checkBucketName, checkObjectName } from "./object-name.ts";
 import type { ByteRange, ObjectStore } from "./object-store.ts";
 import { type Listing, listObjects, type ListRequest } from "./object-listing.ts";
-import type { NewObject, ObjectTable, StoredObject, UploadEvents } from "./object-table.ts";
+import type { Bucket, NewObject, ObjectTable, StoredObject, UploadEvents } from "./object-table.ts";
 
 export interface UploadRequest {
   readonly bucket: string;
@@ -19,6 +19,10 @@ export interface UploadRequest {
   readonly body: ReadableStream<Uint8Array>;
   /** As whoever uploads says. */
   readonly contentType: string | null;
+  /** The object's tag: a hash of its bytes (SHA-256 unless said), or one that is known already. */
+  readonly etag?: HashName | { readonly known: string };
+  /** Headers to give back with it; names in lower case. */
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 export interface OpenObject {
@@ -93,6 +97,10 @@ export class Objects {
     await this.#publish([upload], true);
   }
 
+  isFinished(uploadId: string): Promise<boolean> {
+    return this.#table.isFinished(uploadId);
+  }
+
   find(bucket: string, name: string): Promise<StoredObject | null> {
     return this.#table.find(bucket, name);
   }
@@ -103,6 +111,11 @@ export class Objects {
       (from, limit) => this.#table.page(bucket, request.prefix, from, limit),
       request,
     );
+  }
+
+  /** Those that have objects. */
+  buckets(): Promise<Bucket[]> {
+    return this.#table.buckets();
   }
 
   /** `range` gets the object's size; `null` is all of it. */
@@ -167,14 +180,15 @@ export class Objects {
   }
 
   async #upload(
-    { bucket, name, body, contentType }: UploadRequest,
+    { bucket, name, body, contentType, etag = "sha256", metadata = {} }: UploadRequest,
     uploadId: string,
   ): Promise<NewObject> {
     const maxBytes = this.maxSizeBytes(bucket, name);
-    const measured = new MeasuredStream(body, maxBytes);
+    const tag = typeof etag === "string" ? null : etag.known;
+    const measured = new MeasuredStream(body, maxBytes, typeof etag === "string" ? etag : "md5");
     await this.#store.put(keyOf({ bucket, uploadId }), measured.stream);
-    const { size, etag, head } = measured.result();
-    const upload = { bucket, name, uploadId, size, etag };
+    const { size, hash, head } = measured.result();
+    const upload = { bucket, name, uploadId, size, etag: tag ?? hash, metadata };
     // The limit may have become smaller meanwhile.
     const limit = this.#events.maxSizeBytes(bucket);
     if (size > limit) {

@@ -9,8 +9,10 @@ CREATE TABLE edge.objects (
   upload_id uuid NOT NULL UNIQUE,
   size bigint NOT NULL CHECK (size >= 0),
   content_type text NOT NULL,
-  -- SHA-256 of the bytes, in hexadecimal digits.
+  -- SHA-256 of the bytes in hexadecimal digits; of what came by S3, the tag that S3 has for it.
   etag text NOT NULL,
+  -- Headers that the uploader wants to see again: `x-amz-meta-…`, `cache-control` and the like.
+  metadata jsonb NOT NULL DEFAULT '{}',
   uploaded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (bucket, name)
 );
@@ -20,6 +22,30 @@ CREATE TABLE edge.objects (
 CREATE TABLE edge.finished_uploads (
   upload_id uuid PRIMARY KEY,
   finished_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- Uploads that S3's clients send in parts. The parts are in the object store, each under a key of its
+-- own; they become one object when the client says so, on whatever node.
+CREATE TABLE edge.multipart_uploads (
+  upload_id uuid PRIMARY KEY,
+  bucket text COLLATE "C" NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  -- As the uploader says; NULL when it does not.
+  content_type text,
+  metadata jsonb NOT NULL,
+  begun_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+CREATE TABLE edge.multipart_parts (
+  upload_id uuid NOT NULL REFERENCES edge.multipart_uploads ON DELETE CASCADE,
+  number int NOT NULL CHECK (number BETWEEN 1 AND 10000),
+  -- Names the bytes in the store.
+  part_id uuid NOT NULL UNIQUE,
+  size bigint NOT NULL CHECK (size >= 0),
+  -- MD5 of the bytes, in hexadecimal digits.
+  etag text NOT NULL,
+  uploaded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (upload_id, number)
 );
 
 CREATE VIEW system.edge_objects AS

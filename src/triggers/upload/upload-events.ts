@@ -49,7 +49,7 @@ export class UploadTriggers {
   }
 
   async record(client: pg.Pool | pg.PoolClient, object: UploadedObject): Promise<number> {
-    const { bucket, name, uploadId, uploadedAt, ...rest } = object;
+    const { bucket, name, uploadId, size, contentType, etag, uploadedAt } = object;
     // As the transaction sees them: this node's memory may be a moment behind.
     const { rows } = await client.query(
       `SELECT t.trigger_id::text, t.name::text, t.options FROM edge.triggers t
@@ -68,7 +68,7 @@ export class UploadTriggers {
         trigger: trigger.name,
         bucket,
         name,
-        ...rest,
+        ...{ size, contentType, etag },
         uploadedAt: uploadedAt.toISOString(),
       };
       await client.query(
