@@ -34,7 +34,7 @@ export function describe(routes: readonly RouteDescription[], version: string): 
   const paths: Record<string, Record<string, unknown>> = {};
   for (const route of routes) {
     // OpenAPI has no parameters of several segments.
-    const path = route.path.replace("{+", "{");
+    const path = route.path.replace(/\{[+*]/, "{");
     const item = paths[path] ??= pathItem(path);
     item[route.method.toLowerCase()] = {
       ...route.operation,
@@ -60,10 +60,13 @@ const security: Readonly<Record<Access, readonly unknown[]>> = {
   open: [],
   service: [{ bearer: [] }, { apikey: [] }, { xApiKey: [] }],
   function: [{ bearer: [] }, { apikey: [] }, { xApiKey: [] }, {}],
+  signed: [{ sigv4: [] }],
 };
 
 function errorResponses(route: RouteDescription): Record<string, unknown> {
   if (route.access === "open") return {};
+  // Its errors are S3's.
+  if (route.access === "signed") return {};
   const error = { $ref: "#/components/responses/Error" };
   return route.access === "service"
     ? { "401": error, "403": error }
@@ -74,6 +77,13 @@ const components = {
   securitySchemes: {
     bearer: { type: "http", scheme: "bearer" },
     apikey: { type: "apiKey", in: "header", name: "apikey" },
+    // OpenAPI has no word for signed requests; this is how AWS describes its own.
+    sigv4: {
+      type: "apiKey",
+      in: "header",
+      name: "Authorization",
+      "x-amazon-apigateway-authtype": "awsSigv4",
+    },
     xApiKey: { type: "apiKey", in: "header", name: "x-api-key" },
   },
   schemas: {

@@ -15,6 +15,9 @@ export const stateFields = [
   "database-url",
   "service-key",
   "anon-key",
+  "s3-endpoint",
+  "s3-access-key",
+  "s3-secret-key",
   "pid",
 ] as const;
 export type StateField = typeof stateFields[number];

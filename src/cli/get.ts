@@ -1,4 +1,5 @@
 /** `orla get`: one value of the state file, for use in other commands: `psql "$(orla get sql)"`. */
+import { s3SettingsOf } from "../server/s3-settings.ts";
 import type { LocateOptions, StateField } from "./command-tree.ts";
 import { type ExitCode, exitCodes } from "./exit-code.ts";
 import { findNode, notRunningMessage } from "./running-node.ts";
@@ -32,6 +33,12 @@ function valueOf(field: StateField, state: State): string {
       return state.serviceKey;
     case "anon-key":
       return state.anonKey;
+    case "s3-endpoint":
+      return s3SettingsOf(state).endpoint;
+    case "s3-access-key":
+      return s3SettingsOf(state).accessKeyId;
+    case "s3-secret-key":
+      return s3SettingsOf(state).secretAccessKey;
     case "pid":
       return String(state.pid);
     default:

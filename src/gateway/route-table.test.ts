@@ -21,6 +21,7 @@ const table = createRouteTable([
   route("GET", "/api/v1/functions/special"),
   route("PUT", "/files/{bucket}/{+object}"),
   route("PUT", "/files/own/{id}"),
+  route("GET", "/files/all/{*path}"),
 ]);
 
 const found: readonly [string, string, string, Record<string, string>][] = [
@@ -39,6 +40,10 @@ const found: readonly [string, string, string, Record<string, string>][] = [
   ["PUT", "/files/b/x", "/files/{bucket}/{+object}", { bucket: "b", object: "x" }],
   ["PUT", "/files/b/x/y%20z", "/files/{bucket}/{+object}", { bucket: "b", object: "x/y z" }],
   ["PUT", "/files/own/1/2", "/files/{bucket}/{+object}", { bucket: "own", object: "1/2" }],
+  ["GET", "/files/all", "/files/all/{*path}", { path: "" }],
+  ["GET", "/files/all/", "/files/all/{*path}", { path: "" }],
+  ["GET", "/files/all/a//b%20/", "/files/all/{*path}", { path: "a//b /" }],
+  ["GET", "/files/all/%zz/a", "/files/all/{*path}", { path: "/a" }],
   ["GET", "/api/v1/functions/other", "/api/v1/functions/{name}", { name: "other" }],
 ];
 

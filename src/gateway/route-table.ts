@@ -23,6 +23,8 @@ interface Level {
   parameter: Level | undefined;
   /** One or more segments to the end. */
   rest: Level | undefined;
+  /** Whatever nothing else takes. */
+  all: Level | undefined;
   /** The routes that end here, by method. */
   readonly routes: Map<string, Route>;
 }
@@ -45,7 +47,13 @@ export function createRouteTable(routes: readonly Route[]): RouteTable {
 }
 
 function level(): Level {
-  return { fixed: new Map(), parameter: undefined, rest: undefined, routes: new Map() };
+  return {
+    fixed: new Map(),
+    parameter: undefined,
+    rest: undefined,
+    all: undefined,
+    routes: new Map(),
+  };
 }
 
 function insert(root: Level, route: Route): void {
@@ -53,6 +61,8 @@ function insert(root: Level, route: Route): void {
   for (const segment of route.path.slice(1).split("/")) {
     if (segment.startsWith("{+")) {
       at = at.rest ??= level();
+    } else if (segment.startsWith("{*")) {
+      at = at.all ??= level();
     } else if (segment.startsWith("{")) {
       at = at.parameter ??= level();
     } else {
@@ -68,6 +78,14 @@ function insert(root: Level, route: Route): void {
 }
 
 function descend(
+  at: Level,
+  segments: readonly (string | undefined)[],
+  index: number,
+): Level | undefined {
+  return descendFurther(at, segments, index) ?? at.all;
+}
+
+function descendFurther(
   at: Level,
   segments: readonly (string | undefined)[],
   index: number,
@@ -94,7 +112,7 @@ function paramsOf(
 ): Record<string, string> {
   const params: Record<string, string> = {};
   route.path.slice(1).split("/").forEach((segment, index) => {
-    if (segment.startsWith("{+")) params[segment.slice(2, -1)] = segments.slice(index).join("/");
+    if (/^\{[+*]/.test(segment)) params[segment.slice(2, -1)] = segments.slice(index).join("/");
     else if (segment.startsWith("{")) params[segment.slice(1, -1)] = segments[index] ?? "";
   });
   return params;

@@ -10,13 +10,17 @@ export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD" | "OPT
 
 /**
  * `open`: anyone, also while the node is full. `service`: holders of the service key. `function`:
- * whoever the addressed function admits; the route's handler decides.
+ * whoever the addressed function admits; the route's handler decides. `signed`: whoever signs requests as
+ * clients of S3 do; the route's handler decides.
  */
-export type Access = "open" | "service" | "function";
+export type Access = "open" | "service" | "function" | "signed";
 
 export interface RouteDescription {
   readonly method: Method;
-  /** `/api/v1/functions/{name}/invoke`; a parameter is one whole segment, a last `{+rest}` one or more. */
+  /**
+   * `/api/v1/functions/{name}/invoke`; a parameter is one whole segment, a last `{+rest}` one or more, a
+   * last `{*all}` whatever there is, even nothing and what is no text.
+   */
   readonly path: string;
   readonly access: Access;
   readonly operation: Operation;

@@ -38,6 +38,7 @@ import { openPython } from "./python.ts";
 import { createRuntimeDir } from "./runtime-dir.ts";
 import { requireSandbox } from "./sandbox-requirement.ts";
 import { type NodeState, writeStateFile } from "./state-file.ts";
+import { s3AccessOf } from "../storage/s3-access.ts";
 import { HookRunner } from "../triggers/hooks/hook-runner.ts";
 import { HttpTriggers } from "../triggers/http/http-triggers.ts";
 import { KeySet } from "../triggers/http/key-set.ts";
@@ -301,6 +302,7 @@ function secretsOf(config: Config, keys: Keys): string[] {
   const passwordIn = (url: string | null) => url === null ? "" : new URL(url).password;
   return [
     ...[keys.serviceKey, keys.anonKey, keys.databasePassword],
+    s3AccessOf(keys.serviceKey).secretAccessKey,
     ...[config.jwtSecret ?? "", config.s3SecretKey ?? ""],
     ...[config.databaseUrl, config.redisUrl].map(passwordIn).flatMap((
       password,

@@ -1,14 +1,18 @@
 /** Objects of this node: where their bytes go, and what looks after them. */
 import { join } from "node:path";
+import { s3Routes } from "../api/s3/routes.ts";
 import { storageRoutes } from "../api/storage.ts";
 import type { Logger } from "../base/log.ts";
 import type { Route } from "../gateway/route.ts";
 import type { BucketRights, ObjectReader } from "../hostcalls/storage-operation.ts";
 import { DiskStore } from "../storage/disk-store.ts";
+import { MultipartTable } from "../storage/multipart-table.ts";
+import { MultipartUploads } from "../storage/multipart-uploads.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import { ObjectTable } from "../storage/object-table.ts";
 import { Objects } from "../storage/objects.ts";
 import { ResumableUploads } from "../storage/resumable-uploads.ts";
+import { s3AccessOf } from "../storage/s3-access.ts";
 import { UrlSigner } from "../storage/signed-urls.ts";
 import type { TriggerDirectory } from "../triggers/trigger-directory.ts";
 import { UploadTriggers } from "../triggers/upload/upload-events.ts";
@@ -58,22 +62,30 @@ export async function openNodeStorage(options: NodeStorageOptions): Promise<Node
     objects,
     log,
   });
+  const multipart = new MultipartUploads({
+    ...{ store, objects, log },
+    table: new MultipartTable(pool),
+  });
   started.use(sweeping(async () => {
     await resumable.sweep();
+    await multipart.sweep();
     await objects.sweep();
   }, log));
   const owned = started.move();
   return {
-    routes: storageRoutes({
-      objects,
-      resumable,
-      signer: new UrlSigner(serviceKey),
-      notify: async (found) => {
-        let jobs = 0;
-        for (const object of found) jobs += await triggers.record(pool, object);
-        return jobs;
-      },
-    }),
+    routes: [
+      ...storageRoutes({
+        objects,
+        resumable,
+        signer: new UrlSigner(serviceKey),
+        notify: async (found) => {
+          let jobs = 0;
+          for (const object of found) jobs += await triggers.record(pool, object);
+          return jobs;
+        },
+      }),
+      ...s3Routes({ objects, multipart, access: s3AccessOf(serviceKey) }),
+    ],
     reader: objects,
     rights: triggers,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
