@@ -9,7 +9,7 @@ import {
 } from "./authorization.ts";
 import { S3Error } from "./s3-error.ts";
 import type { S3Request } from "./s3-request.ts";
-import { signatureOf } from "./signature.ts";
+import { signatureOf, signedPaths } from "./signature.ts";
 
 /** Throws the error of S3 that says why not. */
 export function authenticate(request: S3Request, access: S3Access, now: number): Authorization {
@@ -17,12 +17,12 @@ export function authenticate(request: S3Request, access: S3Access, now: number):
   if (request.header("x-amz-security-token") !== null) {
     throw new S3Error("InvalidAccessKeyId", "There are no temporary keys here.");
   }
-  const expected = signatureOf(request, authorization, access);
-  // The key's name is no secret, but everything is looked at all the same.
-  const isSigned = isSame(authorization.signature, expected);
   if (authorization.accessKeyId !== access.accessKeyId) {
     throw new S3Error("InvalidAccessKeyId", "The access key id is not this node's.");
   }
+  const isSigned = signedPaths(request.path).some((path) =>
+    isSame(authorization.signature, signatureOf({ ...request, path }, authorization, access))
+  );
   if (!isSigned) {
     throw new S3Error(
       "SignatureDoesNotMatch",

@@ -1,5 +1,5 @@
 /**
- * Buckets: ListBuckets, HeadBucket, CreateBucket, DeleteBucket, GetBucketLocation. Every name that can be
+ * Buckets: ListBuckets, HeadBucket, CreateBucket, DeleteBucket, GetBucketLocation, GetBucketVersioning. Every name that can be
  * a bucket's is one, empty until something is put into it: nothing is there to make or remove.
  */
 import type { S3Call } from "./s3-call.ts";
@@ -40,6 +40,12 @@ export async function deleteBucket(call: S3Call): Promise<Response> {
     throw new S3Error("BucketNotEmpty", `The bucket ${bucket} has objects.`);
   }
   return new Response(null, { status: 204 });
+}
+
+/** Empty where there never were versions. */
+export function bucketVersioning(call: S3Call): Promise<Response> {
+  bucketOf(call);
+  return Promise.resolve(xmlResponse("VersioningConfiguration", {}));
 }
 
 /** Empty for the region that clients take when none is said. */

@@ -12,12 +12,14 @@ export interface Checksum {
   digest(): Uint8Array;
 }
 
+export type ChecksumOpener = () => Checksum | Promise<Checksum>;
+
 /** Reversed, as both count bits from the lowest. */
 const CRC32C_POLYNOMIAL = 0x82f63b78;
 const CRC64_NVME_POLYNOMIAL = "9a6c9329ac4bc9b5";
 
 /** By the end of the header's name: `x-amz-checksum-crc32`. */
-export const checksums: Readonly<Record<string, () => Checksum | Promise<Checksum>>> = {
+export const checksums: Readonly<Record<string, ChecksumOpener>> = {
   crc32: () => {
     let value = 0;
     return {

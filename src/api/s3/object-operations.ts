@@ -45,7 +45,9 @@ export async function deleteObject(call: S3Call): Promise<Response> {
 }
 
 const deleteSchema = z.object({
-  Object: z.array(z.object({ Key: z.string(), VersionId: z.undefined() })).max(MAX_DELETED),
+  Object: z.array(z.object({ Key: z.string(), VersionId: z.undefined().optional() })).max(
+    MAX_DELETED,
+  ),
   Quiet: z.stringbool().default(false),
 });
 

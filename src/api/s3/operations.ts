@@ -1,6 +1,7 @@
 /** Which operation a request asks for, and what it may say. Whatever else it says is refused by name. */
 import {
   bucketLocation,
+  bucketVersioning,
   createBucket,
   deleteBucket,
   headBucket,
@@ -53,6 +54,7 @@ const operations: readonly S3Operation[] = [
     run: listObjectsV2,
   },
   { method: "GET", at: "bucket", by: ["location"], takes: [], run: bucketLocation },
+  { method: "GET", at: "bucket", by: ["versioning"], takes: [], run: bucketVersioning },
   { method: "GET", at: "bucket", by: [], takes: [...listed, "marker"], run: listObjectsV1 },
   { method: "HEAD", at: "bucket", by: [], takes: [], run: headBucket },
   { method: "PUT", at: "bucket", by: [], takes: ["x-amz-acl", ...checksum], run: createBucket },

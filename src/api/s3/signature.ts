@@ -3,10 +3,20 @@
  * the client says it has signed; both must come to the same.
  */
 import { createHash, createHmac } from "node:crypto";
-import { RequestSigner } from "aws4";
+import aws4 from "aws4";
 import type { S3Access } from "../../storage/s3-access.ts";
 import type { Authorization } from "./authorization.ts";
+import { S3_PATH } from "./s3-path.ts";
 import type { S3Request } from "./s3-request.ts";
+
+/**
+ * What the client may have signed as the path. Some know endpoints without a path only: a proxy gives
+ * them a host of their own and puts the path before theirs. No path may be read in both ways.
+ */
+export function signedPaths(path: string): readonly string[] {
+  const short = path.slice(S3_PATH.length) || "/";
+  return short.startsWith(S3_PATH) ? [path] : [path, short];
+}
 
 /** In hexadecimal digits. */
 export function signatureOf(
@@ -28,7 +38,7 @@ export function signatureOf(
     // It would leave out some that proxies change.
     extraHeadersToInclude: Object.fromEntries(signedHeaders.map((name) => [name, true])),
   };
-  const signer = new RequestSigner(request, access);
+  const signer = new aws4.RequestSigner(request, access);
   signer.prepareRequest();
   return signer.signature();
 }

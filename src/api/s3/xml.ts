@@ -15,6 +15,8 @@ const parser = new XMLParser({
   ignoreAttributes: true,
   ignoreDeclaration: true,
   parseTagValue: false,
+  // Numbered ones too: tags in quotes come so.
+  htmlEntities: true,
   // Names may begin and end with spaces.
   trimValues: false,
   isArray: (name) => name === "Object" || name === "Part",
