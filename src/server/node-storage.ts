@@ -84,7 +84,7 @@ export async function openNodeStorage(options: NodeStorageOptions): Promise<Node
           return jobs;
         },
       }),
-      ...s3Routes({ objects, multipart, access: s3AccessOf(serviceKey) }),
+      ...s3Routes({ objects, multipart, access: s3AccessOf(serviceKey), log }),
     ],
     reader: objects,
     rights: triggers,

@@ -7,6 +7,8 @@ export interface S3Settings extends S3Access {
   readonly endpoint: string;
 }
 
-export function s3SettingsOf({ http, serviceKey }: NodeState): S3Settings {
+export function s3SettingsOf(
+  { http, serviceKey }: Pick<NodeState, "http" | "serviceKey">,
+): S3Settings {
   return { endpoint: `${http}${S3_PATH}`, ...s3AccessOf(serviceKey) };
 }

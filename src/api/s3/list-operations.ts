@@ -1,4 +1,5 @@
 /** The objects of a bucket, page by page: ListObjectsV2, and ListObjects for older clients. */
+import { Buffer } from "node:buffer";
 import type { Listing, ListPlace } from "../../storage/object-listing.ts";
 import { OWNER } from "./bucket-operations.ts";
 import { bucketOf, numberIn, type S3Call } from "./s3-call.ts";
@@ -31,7 +32,8 @@ export async function listObjectsV2(call: S3Call): Promise<Response> {
 export async function listObjectsV1(call: S3Call): Promise<Response> {
   const marker = call.request.query.get("marker") ?? "";
   const { next, ...page } = await readPage(call, { after: marker });
-  const last = [page.objects.at(-1)?.name ?? "", page.folders.at(-1) ?? ""].sort().at(-1) ?? "";
+  const [object = "", folder = ""] = [page.objects.at(-1)?.name, page.folders.at(-1)];
+  const last = Buffer.compare(Buffer.from(object), Buffer.from(folder)) > 0 ? object : folder;
   return xmlResponse("ListBucketResult", {
     ...shared(call, page, next),
     Marker: write(call, marker),

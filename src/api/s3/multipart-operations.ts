@@ -46,7 +46,7 @@ const completeSchema = z.object({
 type Named = z.infer<typeof completeSchema>["Part"];
 
 export async function completeUpload(call: S3Call): Promise<Response> {
-  const { request: { bucket, key, path }, multipart, exchange } = call;
+  const { request: { bucket, key, path }, multipart } = call;
   const named = parseXml(await documentOf(call), "CompleteMultipartUpload", completeSchema).Part;
   const etag = tagOf(named);
   const result = { Location: path, Bucket: bucket, Key: key, ETag: `"${etag}"` };
@@ -59,7 +59,7 @@ export async function completeUpload(call: S3Call): Promise<Response> {
   const parts = chosen(await multipart.parts(upload), named);
   const maxBytes = call.objects.maxSizeBytes(bucket, key);
   if (parts.reduce((sum, { size }) => sum + size, 0) > maxBytes) throw tooLarge(maxBytes);
-  return await slowAnswer("CompleteMultipartUploadResult", exchange, async () => {
+  return await slowAnswer("CompleteMultipartUploadResult", call, async () => {
     await multipart.complete(upload, parts, etag);
     return result;
   });

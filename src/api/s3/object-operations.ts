@@ -62,6 +62,7 @@ export async function deleteObjects(call: S3Call): Promise<Response> {
       deleted.push({ Key });
     } catch (thrown) {
       const { code, message } = toS3Error(thrown);
+      if (code === "InternalError") throw thrown;
       errors.push({ Key, Code: code, Message: message });
     }
   }
@@ -84,7 +85,7 @@ export async function copyObject(call: S3Call): Promise<Response> {
   const { contentType, metadata } = found.object;
   const headers = replaces ? objectHeaders(request) : { contentType, metadata };
   const upload: UploadRequest = { bucket, name, body: found.body, etag: "md5", ...headers };
-  return await slowAnswer("CopyObjectResult", call.exchange, async () => {
+  return await slowAnswer("CopyObjectResult", call, async () => {
     const { etag, uploadedAt } = await objects.put(upload);
     return { LastModified: uploadedAt.toISOString(), ETag: `"${etag}"` };
   });

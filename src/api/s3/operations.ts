@@ -128,7 +128,10 @@ export function operationFor(request: S3Request): S3Operation {
     candidate.by.every((name) => said.has(name))
   );
   if (operation === undefined) {
-    throw new S3Error("NotImplemented", `${method} of a ${at} like this is not possible here.`);
+    throw new S3Error(
+      "NotImplemented",
+      `${method} of ${at === "object" ? "an" : "a"} ${at} like this is not possible here.`,
+    );
   }
   const taken = [...always, ...operation.by, ...operation.takes];
   for (const name of said) {

@@ -1,4 +1,5 @@
 /** One signed request, and what operations need to answer it. */
+import type { Logger } from "../../base/log.ts";
 import type { Exchange } from "../../gateway/route.ts";
 import type { MultipartUploads } from "../../storage/multipart-uploads.ts";
 import { checkBucketName } from "../../storage/object-name.ts";
@@ -13,6 +14,7 @@ export interface S3Storage {
 }
 
 export interface S3Call extends S3Storage {
+  readonly log: Logger;
   readonly request: S3Request;
   readonly exchange: Exchange;
   /** The body, checked as it is read. */

@@ -63,12 +63,14 @@ const counterparts: Partial<Record<ErrorCode, S3ErrorCode>> = {
   unavailable: "ServiceUnavailable",
 };
 
-/** Throws what nobody expects, for the gateway's log. */
+/** What nobody expects is an `InternalError`, which belongs into the log. */
 export function toS3Error(thrown: unknown): S3Error {
   if (thrown instanceof S3Error) return thrown;
   const error = toOrlaError(thrown);
   const code = counterparts[error.code];
-  if (code === undefined) throw error;
+  if (code === undefined) {
+    return new S3Error("InternalError", "Something went wrong inside Orla.", { cause: error });
+  }
   const hint = error.hint === undefined ? "" : ` ${error.hint}`;
   return new S3Error(code, `${error.message}${hint}`, { cause: error });
 }

@@ -3,6 +3,7 @@
  * for a minute: like S3, an answer that takes its time begins with blanks, and then says in its body
  * whether it went wrong.
  */
+import type { Logger } from "../../base/log.ts";
 import type { Exchange } from "../../gateway/route.ts";
 import { toS3Error } from "./s3-error.ts";
 import { errorBody } from "./s3-error-response.ts";
@@ -11,10 +12,15 @@ import { writeXml, XML_DECLARATION, type XmlObject, xmlResponse } from "./xml.ts
 /** What is done by then has a status of its own. */
 const PATIENCE_MS = 10_000;
 
+export interface SlowCall {
+  readonly exchange: Pick<Exchange, "url" | "requestId">;
+  readonly log: Logger;
+}
+
 /** Rejects as `work` does while there is time for that. */
 export async function slowAnswer(
   root: string,
-  { url, requestId }: Exchange,
+  { exchange: { url, requestId }, log }: SlowCall,
   work: () => Promise<XmlObject>,
   patienceMs = PATIENCE_MS,
 ): Promise<Response> {
@@ -23,7 +29,11 @@ export async function slowAnswer(
   if (quick !== undefined) return xmlResponse(root, quick);
   const ending = working.then(
     (content) => writeXml(root, content),
-    (thrown) => writeXml("Error", errorBody(toS3Error(thrown), new URL(url).pathname, requestId)),
+    (thrown) => {
+      const error = toS3Error(thrown);
+      if (error.code === "InternalError") log.error("Request failed", { requestId, error });
+      return writeXml("Error", errorBody(error, new URL(url).pathname, requestId));
+    },
   );
   return new Response(ReadableStream.from(blanksUntil(ending, patienceMs)), {
     headers: { "content-type": "application/xml" },
