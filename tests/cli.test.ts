@@ -36,11 +36,16 @@ Deno.test("get prints one value", async () => {
     ["database-url", orla.databaseUrl],
     ["service-key", orla.serviceKey],
     ["anon-key", orla.anonKey],
+    ["s3-endpoint", `${orla.http}/storage/v1/s3`],
+    ["s3-access-key", "orla"],
     ["pid", String(orla.pid)],
   ] as const;
   for (const [what, expected] of cases) {
     assert.equal((await runOrla(["get", what], here())).stdout, expected + "\n");
   }
+  const secret = (await runOrla(["get", "s3-secret-key"], here())).stdout;
+  assert.match(secret, /^[\w-]{43}\n$/);
+  assert.ok(!orla.serviceKey.includes(secret.trim()));
   assert.equal((await runOrla(["get", "everything"], here())).code, 2);
 });
 
