@@ -48,15 +48,15 @@ function fromHeader(header: string, request: S3Request): Authorization {
       return [name, value] as const;
     }),
   );
-  return {
-    isPresigned: false,
-    ...readFields(
-      (name) => fields.get(name) ?? "",
-      request.headers.get("x-amz-date") ?? "",
-      malformed,
-    ),
-    validSeconds: MAX_SKEW_SECONDS,
-  };
+  const read = (name: string) => fields.get(name) ?? "";
+  const said = readFields(read, request.headers.get("x-amz-date") ?? "", malformed);
+  if (!said.signedHeaders.includes("x-amz-content-sha256")) {
+    throw new S3Error(
+      "InvalidRequest",
+      "The header x-amz-content-sha256 must be there and signed.",
+    );
+  }
+  return { isPresigned: false, ...said, validSeconds: MAX_SKEW_SECONDS };
 }
 
 function fromQuery(query: ReadonlyMap<string, string>): Authorization {

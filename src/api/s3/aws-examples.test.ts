@@ -137,6 +137,13 @@ Deno.test("a path may be signed without the endpoint's, unless that could mean a
   refuses("AccessDenied", () => authenticate(notSigned, access, at));
 });
 
+Deno.test("a signature that does not cover the body says so", () => {
+  const { "x-amz-content-sha256": _, ...headers } = examples[0]?.headers ?? {};
+  const signature = "f".repeat(64);
+  const bare = signed({ what: "", method: "GET", path: "/test.txt", headers, signature });
+  refuses("InvalidRequest", () => authenticate(bare, access, at));
+});
+
 const unclear: readonly (readonly [S3ErrorCode, string])[] = [
   ["AuthorizationHeaderMalformed", "Bearer key"],
   ["AuthorizationHeaderMalformed", "AWS AKIAIOSFODNN7EXAMPLE:signature="],
