@@ -234,6 +234,13 @@ Deno.test("over TLS a stream of unknown hash comes in pieces, with its checksum 
     assert.ok(stored);
     assert.equal(await sha256Of(stored.transformToWebStream()), await sha256Of(pieces));
   }
+  // Over HTTP/2 there is no Host header.
+  const url = await getSignedUrl(client, new PutObjectCommand({ Bucket: "secure", Key: "by URL" }));
+  const curl = new Deno.Command("curl", {
+    args: ["-sS", "--http2", "--cacert", fixture("localhost.crt"), "-w", "%{http_version}"]
+      .concat("-X", "PUT", "-d", "x", url),
+  });
+  assert.equal(new TextDecoder().decode((await curl.output()).stdout), "2");
 });
 
 Deno.test("a proxy can give the endpoint a host of its own", async () => {

@@ -19,8 +19,11 @@ export interface S3Request {
 const MAX_PARAMETERS = 100;
 
 /** `url` is absolute. Throws `InvalidURI` and `InvalidArgument`. */
-export function readRequest(method: string, url: string, headers: Headers): S3Request {
-  const { pathname, search } = new URL(url);
+export function readRequest(method: string, url: string, given: Headers): S3Request {
+  const { host, pathname, search } = new URL(url);
+  const headers = new Headers(given);
+  // HTTP/2 says it in the URL alone.
+  if (!headers.has("host")) headers.set("host", host);
   const path = decode(pathname);
   const [bucket = "", ...segments] = path.slice(S3_PATH.length + 1).split("/");
   const query = readQuery(search.slice(1));
