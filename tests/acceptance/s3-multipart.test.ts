@@ -1,5 +1,6 @@
 /** Uploads in parts by the official client of S3: in constant memory, through kills, on any node. */
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { Readable } from "node:stream";
 import {
   AbortMultipartUploadCommand,
@@ -87,6 +88,15 @@ async function toldOf(bucket: string, count: number): Promise<unknown[]> {
   }
 }
 
+/** More bytes are on their way to the disk than when this was called. */
+async function writingBegins(): Promise<void> {
+  const incoming = join(dataDir, "storage", "incoming");
+  const before = [...Deno.readDirSync(incoming)].length;
+  while ([...Deno.readDirSync(incoming)].length <= before) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
 const visible = (bucket: string) =>
   session.rows("SELECT name, size::int, etag FROM edge.objects WHERE bucket = $1", [bucket]);
 
@@ -149,8 +159,9 @@ Deno.test("a node killed between parts shows nothing of them, and the upload goe
   assert.ok(one && two && three);
   const upload = await begin("cut", "a b/ü");
   const done: Parts = [await sendPart(upload, 3, three), await sendPart(upload, 1, one)];
+  const writing = writingBegins();
   const sending = sendPart(upload, 2, new Uint8Array(64 * MB)).then(() => "sent", () => "cut");
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await writing;
   await killAndStart();
   await sending;
   assert.deepEqual(await visible("cut"), []);
@@ -188,8 +199,11 @@ Deno.test("a node killed while parts become an object: nothing or all of it, and
       const pieces = data.slice((number - 1) * 256, number * 256);
       parts.push(await sendPart(upload, number, await new Blob(pieces as BlobPart[]).bytes()));
     }
+    const writing = writingBegins();
     const completing = complete(upload, parts).then(() => "done", () => "cut");
-    await new Promise((resolve) => setTimeout(resolve, 60 * round));
+    await writing;
+    // Once at the beginning of it; later about its end.
+    await new Promise((resolve) => setTimeout(resolve, 60 * (round - 1)));
     await killAndStart();
     await completing;
     const objects = (await visible("completed")).filter(({ name }) => name === `object ${round}`);
