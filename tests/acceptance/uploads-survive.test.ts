@@ -206,7 +206,8 @@ Deno.test("tus-js-client goes on after a kill where it was", async () => {
       headers: { apikey: orla.serviceKey },
       metadata: { bucket: "resumed", name: "a/object.bin", contentType: "application/x-test" },
       chunkSize: 2 * MB,
-      retryDelays: Array.from({ length: 100 }, () => 100),
+      // A minute: a start takes long beside other work.
+      retryDelays: Array.from({ length: 600 }, () => 100),
       onError: reject,
       onSuccess: () => resolve(),
       onChunkComplete: (_size, accepted) => {
