@@ -66,6 +66,8 @@ Deno.test("the registry of triggers", async (t) => {
     const change = {
       options: { rate: "5/s" },
       kinds: { RATE: ["queue"] },
+      defaults: [],
+      known: { rate: { name: "RATE" } },
     };
     await db.admin.query(APPLY, ["alter_trigger", JSON.stringify({ ...at("t"), ...change })]);
     await db.admin.query(APPLY, [

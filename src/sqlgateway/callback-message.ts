@@ -7,7 +7,7 @@
  * leave dblink's connection in the middle of a query.
  */
 import { z } from "zod";
-import { OrlaError, toOrlaError } from "../base/errors.ts";
+import { errorMeanings, OrlaError, toOrlaError } from "../base/errors.ts";
 import type { Cause } from "../functions/call.ts";
 import {
   OID_TEXT,
@@ -101,8 +101,11 @@ export function parseCallbackRequest(query: string): CallbackRequest {
 }
 
 export function errorAnswer(thrown: unknown): CallbackAnswer {
-  const { sqlState, message, hint, detail } = toOrlaError(thrown);
-  return { state: "error", body: JSON.stringify({ sqlstate: sqlState, message, hint, detail }) };
+  const { code, sqlState, message, hint, detail } = toOrlaError(thrown);
+  // What a function chose for itself counts where a trigger called it; see edge.exchange.
+  const chosen = code === "function_error" ? { chosen: sqlState } : {};
+  const sqlstate = code === "function_error" ? errorMeanings[code].sqlState : sqlState;
+  return { state: "error", body: JSON.stringify({ sqlstate, message, hint, detail, ...chosen }) };
 }
 
 /** The whole reply to one query. */

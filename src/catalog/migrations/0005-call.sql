@@ -156,7 +156,9 @@ BEGIN
     WHEN 'ok' THEN
       RETURN nullif(body, 'null')::jsonb;
     WHEN 'error' THEN
-      PERFORM edge.raise_error(body::jsonb);
+      -- A trigger's function may choose the SQLSTATE it fails the statement with.
+      PERFORM edge.raise_error(body::jsonb || CASE WHEN extra ->> 'kind' = 'database' AND body::jsonb ? 'chosen'
+        THEN jsonb_build_object('sqlstate', body::jsonb -> 'chosen') ELSE '{}' END);
     ELSE
       RAISE EXCEPTION 'Orla answered %, which this database does not understand', quote_nullable(state)
         USING ERRCODE = '08P01', HINT = 'Is every node of the same release?';

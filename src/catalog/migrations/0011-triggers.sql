@@ -4,26 +4,30 @@
 CREATE TABLE edge.triggers (
   trigger_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   schema_name name NOT NULL,
+  -- pg_namespace.oid: by it the trigger follows when the schema is renamed or dropped.
+  schema_id oid NOT NULL,
   name name NOT NULL,
   kind text NOT NULL CHECK (kind IN ('database', 'http', 'schedule', 'queue', 'upload', 'hook')),
   -- RESTRICT: edge.ddl_drop and edge.follow drop or refuse before.
   function_id bigint NOT NULL REFERENCES edge.functions ON DELETE CASCADE,
   -- By kind: {"timing": …}, {"method": …, "path": …}, {"schedule": …}, {"queue": …}, {"bucket": …}, {"hook": …}.
   spec jsonb NOT NULL CHECK (jsonb_typeof(spec) = 'object'),
-  -- What a database trigger passes: [{"kind": "row", "row": "new"}, …]; NULL: the event.
+  -- What a database trigger passes: [{"kind": "row", "row": "new"}, …]; NULL: the event. A column has its
+  -- `number` in the table too: by it the argument follows when the column is renamed.
   arguments jsonb CHECK (jsonb_typeof(arguments) = 'array'),
   options jsonb NOT NULL CHECK (jsonb_typeof(options) = 'object'),
   enabled boolean NOT NULL DEFAULT true,
   -- pg_trigger.oid; NULL for other kinds, and inside the transaction that makes it.
   pg_trigger oid UNIQUE,
-  -- pg_authid.oid: who made it. Its asynchronous invocations run with the rights of this role.
-  owner oid NOT NULL,
+  -- Who made it: its asynchronous invocations run with the rights of this role. A dump has its name.
+  owner regrole NOT NULL,
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   UNIQUE (schema_name, name)
 );
 CREATE INDEX triggers_function ON edge.triggers (function_id);
 -- Two routes that the same requests would match. `route` is the path with its parameters' names left out.
+CREATE UNIQUE INDEX triggers_queue ON edge.triggers ((spec ->> 'queue')) WHERE kind = 'queue';
 CREATE UNIQUE INDEX triggers_route ON edge.triggers
   ((spec ->> 'host'), (spec ->> 'method'), (spec ->> 'route')) NULLS NOT DISTINCT WHERE kind = 'http';
 
@@ -101,6 +105,15 @@ BEGIN
   END IF;
   RETURN found;
 END $$;
+
+-- The statement that gives a Postgres trigger, after it was made again, the switch it had: CREATE OR
+-- REPLACE TRIGGER switches it on. Nothing for one that is new, or was on.
+CREATE FUNCTION edge.keep_switch(pg_trigger oid) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(jsonb_agg(format('ALTER TABLE %s %s TRIGGER %I', g.tgrelid::regclass,
+    CASE g.tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'A' THEN 'ENABLE ALWAYS' ELSE 'ENABLE REPLICA' END, g.tgname)), '[]')
+  FROM pg_trigger g WHERE g.oid = pg_trigger AND g.tgenabled <> 'O'
+$$;
 
 -- The Postgres trigger of a database trigger, for its creator to make: Postgres checks the TRIGGER right
 -- on the table, and reads the condition. The functions that fire are in 0012.
@@ -187,6 +200,7 @@ DECLARE
   target name;
   place text := edge.at(request ->> 'position');
   source jsonb := request -> 'spec';
+  passed jsonb := nullif(request -> 'arguments', 'null');
 BEGIN
   SELECT * INTO f FROM edge.locate(request -> 'function', path);
   IF f.function_id IS NULL THEN
@@ -204,6 +218,8 @@ BEGIN
     SELECT n.nspname INTO target FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE c.oid = relation;
     source := jsonb_set(source, '{table}', to_jsonb(relation::regclass::text));
+    passed := edge.resolve_trigger_arguments(passed, relation);
+    PERFORM edge.check_argument_count(f, passed, edge.at(request #>> '{function,position}'));
   ELSE
     target := coalesce(request ->> 'schema', (
       SELECT s FROM unnest(path) WITH ORDINALITY u(s, n)
@@ -227,6 +243,19 @@ BEGIN
     ELSIF t.kind <> request ->> 'kind' THEN
       RAISE EXCEPTION 'edge trigger % is of another kind: %', quote_ident(t.name), t.kind
         USING ERRCODE = '42710', DATATYPE = place, HINT = 'Drop it first.';
+    ELSIF relation <> (SELECT g.tgrelid FROM pg_trigger g WHERE g.oid = t.pg_trigger) THEN
+      RAISE EXCEPTION 'edge trigger % is on another table: %', quote_ident(t.name),
+          (SELECT g.tgrelid::regclass FROM pg_trigger g WHERE g.oid = t.pg_trigger)
+        USING ERRCODE = '42710', DATATYPE = place, HINT = 'Drop it first.';
+    END IF;
+  END IF;
+  IF request ->> 'kind' = 'queue' THEN
+    SELECT o.* INTO other FROM edge.triggers o WHERE o.kind = 'queue'
+      AND o.trigger_id IS DISTINCT FROM t.trigger_id AND o.spec ->> 'queue' = source ->> 'queue';
+    IF other.trigger_id IS NOT NULL THEN
+      RAISE EXCEPTION 'trigger % takes the messages of queue "%" already', quote_ident(other.name), source ->> 'queue'
+        USING ERRCODE = '42710', DATATYPE = edge.at(request ->> 'sourcePosition'),
+          HINT = 'A message goes to one function. Send it to a queue for each, or call both from one function.';
     END IF;
   END IF;
   IF request ->> 'kind' = 'http' THEN
@@ -234,13 +263,14 @@ BEGIN
   END IF;
 
   IF t.trigger_id IS NULL THEN
-    INSERT INTO edge.triggers (schema_name, name, kind, function_id, spec, arguments, options, owner)
-      VALUES (target, request ->> 'name', request ->> 'kind', f.function_id, source,
-        nullif(request -> 'arguments', 'null'), request -> 'options', caller::regrole)
+    INSERT INTO edge.triggers
+        (schema_name, schema_id, name, kind, function_id, spec, arguments, options, owner)
+      VALUES (target, quote_ident(target)::regnamespace, request ->> 'name', request ->> 'kind',
+        f.function_id, source, passed, request -> 'options', quote_ident(caller)::regrole)
       RETURNING * INTO t;
   ELSE
     UPDATE edge.triggers u SET function_id = f.function_id, spec = source,
-        arguments = nullif(request -> 'arguments', 'null'), options = request -> 'options',
+        arguments = passed, options = request -> 'options',
         updated_at = clock_timestamp()
       WHERE u.trigger_id = t.trigger_id RETURNING * INTO t;
   END IF;
@@ -250,7 +280,8 @@ BEGIN
   END IF;
   RETURN jsonb_build_object('triggerId', t.trigger_id::text, 'change', 'created',
     'after', 'bind_trigger', 'statements', CASE t.kind WHEN 'database'
-      THEN edge.database_trigger_statements(t, t.pg_trigger IS NOT NULL) ELSE '[]' END);
+      THEN edge.database_trigger_statements(t, t.pg_trigger IS NOT NULL) || edge.keep_switch(t.pg_trigger)
+      ELSE '[]' END);
 END $$;
 
 -- After the statements: couples the row with the Postgres trigger its owner has just made.
@@ -273,30 +304,63 @@ BEGIN
   RETURN NULL;
 END $$;
 
+-- SYNC of a trigger on a table: which function its Postgres trigger executes.
+CREATE FUNCTION edge.switch_sync_statements(t edge.triggers, sync boolean) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT jsonb_build_array(regexp_replace(
+    replace(left(d, 6), 'CREATE', 'CREATE OR REPLACE') || substr(d, 7),
+    'edge\.fire_(later|after)\((''\d+'')\)$',
+    CASE WHEN sync THEN 'edge.fire_after(\2)' ELSE 'edge.fire_later(\2)' END)) || edge.keep_switch(t.pg_trigger)
+  FROM pg_get_triggerdef(t.pg_trigger) d
+$$;
+
+-- `options` holds what is set, `defaults` what is no longer; `known` says of every option which kinds
+-- have it, and of those of tables which run it is for: the translator knows that, and only the
+-- database which kind a trigger is.
 CREATE FUNCTION edge.ddl_alter_trigger(request jsonb, path name[], caller name) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   t edge.triggers := edge.locate_existing_trigger(request, path, caller);
+  place text := edge.at(request ->> 'position');
+  known jsonb := request -> 'known';
+  changed jsonb := (t.options || (request -> 'options')) - ARRAY(
+    SELECT jsonb_array_elements_text(request -> 'defaults'));
+  was_sync boolean := coalesce((t.options ->> 'sync')::boolean, false);
+  is_sync boolean := coalesce((changed ->> 'sync')::boolean, false);
   stray text;
 BEGIN
   -- Which options a kind has, the translator knows; which kind a trigger is, only the database.
   SELECT string_agg(k.key, ', ') INTO stray FROM jsonb_each(request -> 'kinds') k WHERE NOT k.value ? t.kind;
   IF stray IS NOT NULL THEN
-    RAISE EXCEPTION 'a % trigger has no option %', t.kind, stray
-      USING ERRCODE = '22023', DATATYPE = edge.at(request ->> 'position');
+    RAISE EXCEPTION 'a % trigger has no option %', t.kind, stray USING ERRCODE = '22023', DATATYPE = place;
+  END IF;
+  IF t.kind = 'database' THEN
+    IF t.spec ->> 'timing' <> 'after' AND changed ? 'sync' THEN
+      RAISE EXCEPTION 'SYNC belongs to AFTER triggers' USING ERRCODE = '22023', DATATYPE = place,
+        HINT = 'BEFORE and INSTEAD OF triggers always run within the statement.';
+    END IF;
+    SELECT string_agg(known #>> ARRAY[k, 'name'], ', ') INTO stray FROM jsonb_object_keys(changed) k
+      WHERE known #>> ARRAY[k, 'runs'] <>
+        CASE WHEN t.spec ->> 'timing' <> 'after' OR is_sync THEN 'within' ELSE 'later' END;
+    IF stray IS NOT NULL THEN
+      RAISE EXCEPTION '% means nothing to a trigger that runs %', stray,
+          CASE WHEN t.spec ->> 'timing' <> 'after' OR is_sync THEN 'within the statement' ELSE 'through the queue' END
+        USING ERRCODE = '22023', DATATYPE = place,
+          HINT = 'AFTER triggers run through the queue unless SYNC = true. SET option = DEFAULT takes an option back.';
+    END IF;
   END IF;
   IF request -> 'options' ? 'host' THEN
     t.spec := t.spec || jsonb_build_object('host', request #> '{options,host}');
     PERFORM edge.refuse_taken_route(t.spec, t.trigger_id, request ->> 'position');
   END IF;
-  UPDATE edge.triggers u SET options = u.options || (request -> 'options'), spec = t.spec,
-      updated_at = clock_timestamp()
+  UPDATE edge.triggers u SET options = changed, spec = t.spec, updated_at = clock_timestamp()
     WHERE u.trigger_id = t.trigger_id RETURNING * INTO t;
   UPDATE edge.trigger_state s SET next_run_at = NULL WHERE s.trigger_id = t.trigger_id;
   IF t.kind = 'http' THEN
     PERFORM edge.settle_auth(t, request);
   END IF;
-  RETURN jsonb_build_object('triggerId', t.trigger_id::text, 'change', 'altered', 'statements', '[]'::jsonb);
+  RETURN jsonb_build_object('triggerId', t.trigger_id::text, 'change', 'altered', 'after', 'nothing',
+    'statements', CASE WHEN was_sync <> is_sync THEN edge.switch_sync_statements(t, is_sync) ELSE '[]' END);
 END $$;
 
 -- ENABLE and DISABLE; a database trigger's own switch is turned by its owner's ALTER TABLE.
@@ -338,11 +402,12 @@ BEGIN
     'statements', CASE WHEN statement IS NULL THEN '[]' ELSE jsonb_build_array(statement) END);
 END $$;
 
--- Rows whose Postgres trigger is gone, by whatever way: DROP TRIGGER, DROP TABLE.
+-- Rows whose Postgres trigger or schema is gone, by whatever way: DROP TRIGGER, TABLE, SCHEMA.
 CREATE FUNCTION edge.ddl_dropped_trigger() RETURNS jsonb
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-  DELETE FROM edge.triggers t WHERE t.pg_trigger IS NOT NULL
-    AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.oid = t.pg_trigger);
+  DELETE FROM edge.triggers t
+    WHERE (t.pg_trigger IS NOT NULL AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.oid = t.pg_trigger))
+      OR NOT EXISTS (SELECT FROM pg_namespace n WHERE n.oid = t.schema_id);
   SELECT NULL::jsonb
 $$;
 
@@ -411,6 +476,27 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   ORDER BY t.trigger_id
 $$;
 
+-- What waits for each trigger, and since when the oldest of it is due. Numbers that everybody may see.
+CREATE FUNCTION edge.backlog() RETURNS TABLE (trigger_id bigint, waiting bigint, due_since timestamptz)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  -- The queue's tables are made by the first node that starts.
+  IF to_regclass('edge_queue.jobs') IS NULL THEN
+    RETURN;
+  END IF;
+  RETURN QUERY
+    WITH waits AS (
+      SELECT e.trigger_id, e.recorded_at AS due_at FROM edge.events e
+      UNION ALL
+      SELECT t.trigger_id, CASE WHEN j.attempts > 0 THEN j.created_at ELSE j.run_at END
+      FROM edge_queue.jobs j JOIN edge.triggers t ON j.task_identifier = CASE t.kind
+        WHEN 'queue' THEN 'queue/' || (t.spec ->> 'queue') ELSE 'trigger/' || t.trigger_id END
+    )
+    SELECT w.trigger_id, count(*), min(w.due_at) FILTER (WHERE w.due_at <= clock_timestamp())
+    FROM waits w GROUP BY w.trigger_id;
+END $$;
+GRANT EXECUTE ON FUNCTION edge.backlog() TO PUBLIC;
+
 CREATE VIEW system.edge_triggers AS
   SELECT
     coalesce(g.tgname, t.name)::text AS name,
@@ -423,13 +509,15 @@ CREATE VIEW system.edge_triggers AS
       WHEN 'http' THEN concat_ws(' ', t.spec ->> 'method', concat(t.spec ->> 'host', t.spec ->> 'path'))
       ELSE coalesce(t.spec ->> 'schedule', t.spec ->> 'queue', t.spec ->> 'bucket', t.spec ->> 'hook')
       END AS source,
-    CASE WHEN g.oid IS NULL THEN t.enabled ELSE g.tgenabled <> 'D' END AS enabled,
+    t.enabled AND coalesce(g.tgenabled <> 'D', true) AS enabled,
     t.options, s.last_run_at AS last_run, s.next_run_at AS next_run,
     coalesce(s.succeeded, 0) AS succeeded, coalesce(s.failed, 0) AS failed, s.last_error,
+    coalesce(b.waiting, 0) AS waiting, clock_timestamp() - b.due_since AS lag,
     pg_get_userbyid(t.owner)::text AS owner, t.created_at, t.updated_at
   FROM edge.triggers t
   JOIN edge.functions f USING (function_id)
   LEFT JOIN pg_trigger g ON g.oid = t.pg_trigger
   LEFT JOIN edge.trigger_state s USING (trigger_id)
+  LEFT JOIN edge.backlog() b USING (trigger_id)
   WHERE t.kind <> 'database' OR g.oid IS NOT NULL;
 GRANT SELECT ON system.edge_triggers TO PUBLIC;

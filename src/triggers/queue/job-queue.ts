@@ -16,7 +16,7 @@ import type { Trigger } from "../trigger.ts";
 import type { TriggerDirectory } from "../trigger-directory.ts";
 import { optionOf } from "../trigger-options.ts";
 import { taskOf } from "./job.ts";
-import { JobLimits } from "./job-limits.ts";
+import { JobLimits, type Place } from "./job-limits.ts";
 import { type Job, type JobRunnerOptions, runJob } from "./job-runner.ts";
 import { OutboxRelay } from "./outbox-relay.ts";
 import { QUEUE_SCHEMA } from "./queue-schema.ts";
@@ -50,7 +50,7 @@ const FREED_WITHIN_MS = 2_000;
 
 const earlierRow = z.object({ at: z.date().nullable() });
 
-const nodesRow = z.object({ nodes: z.int() });
+const placeRow = z.object({ nodes: z.int(), before: z.int() });
 
 interface QueuedJob extends Job {
   /** Set for messages with a key. */
@@ -81,7 +81,7 @@ export class JobQueue implements AsyncDisposable {
   #retry: ReturnType<typeof setTimeout> | undefined;
   /** Workers of ours that ended while the database was away, with jobs they may still hold. */
   readonly #lost: string[] = [];
-  #nodes = 1;
+  #place: Place = { nodes: 1, index: 0 };
   #changing: Promise<void> = Promise.resolve();
   #stopped = false;
 
@@ -96,7 +96,8 @@ export class JobQueue implements AsyncDisposable {
       directory.onEvents(() => this.#relay.wake()),
       () => clearInterval(timer),
     );
-    this.#follow();
+    // What this node's share is comes first; with the database away, it is everything.
+    void this.#keepHouse();
   }
 
   /** Jobs under way are finished. */
@@ -116,7 +117,7 @@ export class JobQueue implements AsyncDisposable {
   /** Takes up what the directory now says. */
   #follow(): void {
     const triggers = this.#options.directory.all.filter(({ enabled }) => enabled);
-    this.#limits.update(triggers, this.#nodes);
+    this.#limits.update(triggers, this.#place);
     const tasks = triggers.map(taskOf).filter((task) => task !== null).sort();
     const key = tasks.join("\n");
     if (key === this.#tasks || this.#stopped) return;
@@ -307,9 +308,15 @@ export class JobQueue implements AsyncDisposable {
   async #keepHouse(): Promise<void> {
     try {
       const { rows } = await this.#options.pool.query(
-        `SELECT count(*)::int AS nodes, edge.free_lost_jobs() AS freed FROM edge.nodes n
+        `SELECT count(*)::int AS nodes, count(*) FILTER (WHERE n.node_id < $1)::int AS before,
+           edge.free_lost_jobs() AS freed, edge.forget_dropped_triggers() AS forgotten
+         FROM edge.nodes n
          WHERE n.heartbeat_at > pg_catalog.clock_timestamp() - interval '30 s'`,
+        [this.#options.nodeId],
       );
+      const { nodes, before } = placeRow.parse(rows[0]);
+      this.#place = { nodes: Math.max(1, nodes), index: before };
+      this.#follow();
       await this.#options.pool.query(
         `DELETE FROM edge.captured_payloads
          WHERE captured_at < pg_catalog.clock_timestamp() - $1 * interval '1 day'`,
@@ -319,9 +326,8 @@ export class JobQueue implements AsyncDisposable {
         `DELETE FROM edge.published_messages
          WHERE published_at < pg_catalog.clock_timestamp() - interval '1 day'`,
       );
-      this.#nodes = Math.max(1, nodesRow.parse(rows[0]).nodes);
-      this.#follow();
     } catch (error) {
+      this.#follow();
       this.#log.warn("cannot look after the queue", { error });
     }
   }
