@@ -127,7 +127,7 @@ CREATE FUNCTION edge.call_trigger(
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   stack text;
-  above text;
+  expression constant text := 'answer := edge.call_trigger(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, lower(TG_OP), new_rows, old_rows, CURRENT_USER) AS answer';
   t edge.triggers;
   f edge.functions;
   parameters jsonb;
@@ -135,9 +135,8 @@ DECLARE
   origin text;
 BEGIN
   GET DIAGNOSTICS stack = PG_CONTEXT;
-  above := split_part(stack, E'\n', 2);
-  IF NOT (starts_with(above, split_part(stack, 'edge.call_trigger(', 1) || 'edge.fire_row()')
-    OR starts_with(above, split_part(stack, 'edge.call_trigger(', 1) || 'edge.fire_after()')) THEN
+  IF NOT (edge.is_called_by(stack, 'edge.call_trigger', 'edge.fire_row()', expression)
+    OR edge.is_called_by(stack, 'edge.call_trigger', 'edge.fire_after()', expression)) THEN
     RAISE EXCEPTION 'edge.call_trigger is not for direct use' USING ERRCODE = '42501';
   END IF;
   t := edge.firing_trigger(id, relation, trigger_name);
@@ -238,23 +237,22 @@ END $$;
 CREATE FUNCTION edge.fire_row() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+  new_rows jsonb;
+  old_rows jsonb;
   answer jsonb;
   changes jsonb;
 BEGIN
-  IF TG_LEVEL = 'STATEMENT' THEN
-    answer := edge.call_trigger(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, lower(TG_OP), NULL, NULL, CURRENT_USER);
-    PERFORM edge.row_changes(answer, NULL, TG_NAME, TG_RELID::regclass, false);
-    RETURN NULL;
-  ELSIF TG_OP = 'DELETE' THEN
-    answer := edge.call_trigger(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, 'delete', NULL, to_jsonb(OLD), CURRENT_USER);
-    PERFORM edge.row_changes(answer, NULL, TG_NAME, TG_RELID::regclass, false);
-    RETURN OLD;
+  IF TG_LEVEL = 'ROW' THEN
+    new_rows := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END;
+    old_rows := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END;
   END IF;
-  answer := edge.call_trigger(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, lower(TG_OP), to_jsonb(NEW),
-    CASE TG_OP WHEN 'UPDATE' THEN to_jsonb(OLD) END, CURRENT_USER);
-  changes := edge.row_changes(answer, to_jsonb(NEW), TG_NAME, TG_RELID::regclass, true);
+  answer := edge.call_trigger(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, lower(TG_OP), new_rows, old_rows, CURRENT_USER) AS answer;
+  changes := edge.row_changes(answer, new_rows, TG_NAME, TG_RELID::regclass, new_rows IS NOT NULL);
   IF changes IS NOT NULL THEN
     NEW := jsonb_populate_record(NEW, changes);
+  END IF;
+  IF TG_OP = 'DELETE' THEN
+    RETURN OLD;
   END IF;
   RETURN NEW;
 END $$;
@@ -277,7 +275,7 @@ BEGIN
       SELECT coalesce(jsonb_agg(to_jsonb(o)), '[]') INTO old_rows FROM edge_old o;
     END IF;
   END IF;
-  answer := edge.call_trigger(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, lower(TG_OP), new_rows, old_rows, CURRENT_USER);
+  answer := edge.call_trigger(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, lower(TG_OP), new_rows, old_rows, CURRENT_USER) AS answer;
   IF answer -> 'result' = 'false' THEN
     PERFORM edge.row_changes(answer, NULL, TG_NAME, TG_RELID::regclass, false);
   END IF;
@@ -313,8 +311,8 @@ DECLARE
   recorded bigint;
 BEGIN
   GET DIAGNOSTICS stack = PG_CONTEXT;
-  IF NOT starts_with(split_part(stack, E'\n', 2),
-      split_part(stack, 'edge.record_event(', 1) || 'edge.fire_later()') THEN
+  IF NOT edge.is_called_by(stack, 'edge.record_event', 'edge.fire_later()',
+      'recorded := edge.record_event(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, lower(TG_OP), new_rows, old_rows, CURRENT_USER) AS recorded') THEN
     RAISE EXCEPTION 'edge.record_event is not for direct use' USING ERRCODE = '42501';
   END IF;
   t := edge.firing_trigger(id, relation, trigger_name);
@@ -335,34 +333,35 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   -- Rows of a statement that one event holds.
   size constant integer := 1000;
-  part jsonb;
+  new_rows jsonb;
+  old_rows jsonb;
   -- By an assignment, not PERFORM: so the frame above record_event is this function.
   recorded bigint;
 BEGIN
   IF TG_LEVEL = 'ROW' THEN
-    recorded := edge.record_event(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, lower(TG_OP),
-      CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END,
-      CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END, CURRENT_USER);
+    new_rows := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END;
+    old_rows := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END;
+    recorded := edge.record_event(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, lower(TG_OP), new_rows, old_rows, CURRENT_USER) AS recorded;
   ELSIF TG_OP = 'INSERT' THEN
-    FOR part IN SELECT jsonb_agg(r) FROM (
+    FOR new_rows IN SELECT jsonb_agg(r) FROM (
       SELECT to_jsonb(n) AS r, row_number() OVER () - 1 AS i FROM edge_new n) u GROUP BY i / size ORDER BY i / size
     LOOP
-      recorded := edge.record_event(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, 'insert', part, NULL, CURRENT_USER);
+      recorded := edge.record_event(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, lower(TG_OP), new_rows, old_rows, CURRENT_USER) AS recorded;
     END LOOP;
   ELSIF TG_OP = 'DELETE' THEN
-    FOR part IN SELECT jsonb_agg(r) FROM (
+    FOR old_rows IN SELECT jsonb_agg(r) FROM (
       SELECT to_jsonb(o) AS r, row_number() OVER () - 1 AS i FROM edge_old o) u GROUP BY i / size ORDER BY i / size
     LOOP
-      recorded := edge.record_event(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, 'delete', NULL, part, CURRENT_USER);
+      recorded := edge.record_event(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, lower(TG_OP), new_rows, old_rows, CURRENT_USER) AS recorded;
     END LOOP;
   ELSE
     -- Postgres fills both tables in the order of the updates, so that rows pair by their places.
-    FOR part IN SELECT jsonb_build_object('new', jsonb_agg(n.r ORDER BY n.i), 'old', jsonb_agg(o.r ORDER BY o.i)) FROM (
+    FOR new_rows, old_rows IN SELECT jsonb_agg(n.r ORDER BY n.i), jsonb_agg(o.r ORDER BY o.i) FROM (
         SELECT to_jsonb(n) AS r, row_number() OVER () - 1 AS i FROM edge_new n) n
       JOIN (SELECT to_jsonb(o) AS r, row_number() OVER () - 1 AS i FROM edge_old o) o USING (i)
       GROUP BY i / size ORDER BY i / size
     LOOP
-      recorded := edge.record_event(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, 'update', part -> 'new', part -> 'old', CURRENT_USER);
+      recorded := edge.record_event(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, lower(TG_OP), new_rows, old_rows, CURRENT_USER) AS recorded;
     END LOOP;
   END IF;
   RETURN NULL;

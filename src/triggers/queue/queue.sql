@@ -11,7 +11,7 @@ CREATE OR REPLACE FUNCTION edge.enqueue(
   priority integer DEFAULT 0, unique_key text DEFAULT NULL
 ) RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  RETURN edge.enqueue_as(queue, payload, delay, key, priority, unique_key, CURRENT_USER);
+  RETURN edge.enqueue_as(queue, payload, delay, key, priority, unique_key, CURRENT_USER) AS added;
 END $$;
 
 CREATE OR REPLACE FUNCTION edge.enqueue_as(
@@ -24,9 +24,8 @@ DECLARE
   max_bytes constant integer := 1048576;
 BEGIN
   GET DIAGNOSTICS stack = PG_CONTEXT;
-  -- See edge.call (0005) on why this proves who calls.
-  IF NOT starts_with(split_part(stack, E'\n', 2), split_part(stack, 'edge.enqueue_as(', 1)
-      || 'edge.enqueue(text,jsonb,interval,text,integer,text)') THEN
+  IF NOT edge.is_called_by(stack, 'edge.enqueue_as', 'edge.enqueue(text,jsonb,interval,text,integer,text)',
+      'edge.enqueue_as(queue, payload, delay, key, priority, unique_key, CURRENT_USER) AS added') THEN
     RAISE EXCEPTION 'edge.enqueue_as is not for direct use' USING ERRCODE = '42501';
   END IF;
   IF queue IS NULL OR queue !~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$' THEN
