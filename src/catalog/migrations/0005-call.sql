@@ -38,18 +38,23 @@ CREATE TABLE edge.nodes (
   sandbox jsonb NOT NULL DEFAULT '{}'
 );
 
--- Whether `self`, whose PG_CONTEXT `stack` is, was called by `expected`, as its `expression` or a part of it.
--- The words around the names depend on the server's language; the first frame, that of `self`, shows them.
-CREATE FUNCTION edge.is_called_by(stack text, self text, expected text, expression text) RETURNS boolean
+-- Whether `frame` is above the frame of `expression`, which is above the first one of `stack`.
+CREATE FUNCTION edge.is_evaluated_by(stack text, frame text, expression text) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  -- As 'PL/pgSQL function edge.invoke(bigint,jsonb)'.
-  frame text := split_part(stack, self || '(', 1) || expected;
   above text := substr(stack, strpos(stack, E'\n') + 1);
 BEGIN
-  RETURN starts_with(above, frame) OR strpos(split_part(above, '"', 1), E'\n') = 0
+  RETURN strpos(split_part(above, '"', 1), E'\n') = 0
     AND starts_with(substr(above, strpos(above, '"') + 1), expression || E'"\n' || frame);
 END $$;
+
+-- Whether `self`, whose PG_CONTEXT `stack` is, was called by `expected`, where `expression` is. The words
+-- around the names depend on the server's language; the first frame, that of `self`, shows them. Without a
+-- search_path of its own Postgres inlines it: it costs nothing.
+CREATE FUNCTION edge.is_called_by(stack text, self text, expected text, expression text) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+RETURN starts_with(split_part(stack, E'\n', 2), split_part(stack, self || '(', 1) || expected)
+  OR edge.is_evaluated_by(stack, split_part(stack, self || '(', 1) || expected, expression);
 
 CREATE FUNCTION edge.invoke(function_id bigint, arguments jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
