@@ -41,19 +41,29 @@ function until(holds: () => Promise<boolean>, what: string): Promise<void> {
 Deno.test("rows too large for one call together go in several, and hold up nobody else's", async () => {
   await session.rows(`CREATE TABLE fat (id int, t text); CREATE TABLE thin (id int);
     ${recorder("weigh", "payload.length")}; ${recorder("light", "payload.id")};
+    ${recorder("whole", "(payload.new ?? payload.old).length")};
+    CREATE TRIGGER whole_in AFTER INSERT ON fat FOR EACH STATEMENT EXECUTE EDGE FUNCTION whole;
+    CREATE TRIGGER whole_up AFTER UPDATE ON fat FOR EACH STATEMENT EXECUTE EDGE FUNCTION whole;
+    CREATE TRIGGER whole_out AFTER DELETE ON fat FOR EACH STATEMENT EXECUTE EDGE FUNCTION whole;
     CREATE TRIGGER weigh AFTER INSERT ON fat FOR EACH ROW BATCH_SIZE = 10000 EXECUTE EDGE FUNCTION weigh(NEW.*);
     CREATE TRIGGER light AFTER INSERT ON thin FOR EACH ROW EXECUTE EDGE FUNCTION light(NEW.*)`);
   await session.rows(
     "INSERT INTO fat SELECT n, repeat('x', 400000) FROM generate_series(1, 120) n",
   );
-  await session.rows("INSERT INTO thin VALUES (1)");
-  const sum = async () => (await doneBy("weigh")).reduce<number>((all, n) => all + Number(n), 0);
+  await session.rows(
+    "UPDATE fat SET id = -id WHERE id <= 60; DELETE FROM fat; INSERT INTO thin VALUES (1)",
+  );
+  const sum = async (who: string) =>
+    (await doneBy(who)).reduce<number>((all, n) => all + Number(n), 0);
   await until(
-    async () => await sum() === 120 && (await doneBy("light")).length === 1,
+    async () =>
+      await sum("weigh") === 120 && await sum("whole") === 300 && await sum("light") === 1,
     "all are taken",
   );
-  const sizes = (await doneBy("weigh")).map(Number);
-  assert.ok(sizes.length >= 10 && Math.max(...sizes) <= 12, String(sizes));
+  for (const who of ["weigh", "whole"]) {
+    const sizes = (await doneBy(who)).map(Number);
+    assert.ok(Math.max(...sizes) <= 12, `${who}: ${sizes}`);
+  }
 });
 
 Deno.test("numbers keep their digits on the way through the queue", async () => {
@@ -125,8 +135,12 @@ Deno.test("messages that cannot be are refused, in SQL and over HTTP", async () 
 });
 
 Deno.test("of a hundred senders with one unique key one is heard; priorities decide the order", async () => {
-  await session.rows(`${recorder("keyed", "payload")};
-    CREATE TRIGGER keyed ON QUEUE 'keyed' CONCURRENCY = 1 EXECUTE EDGE FUNCTION keyed; DISABLE TRIGGER keyed`);
+  await session.rows(
+    `${
+      recorder("keyed", "payload", "", "await new Promise((resolve) => setTimeout(resolve, 150));")
+    };
+    CREATE TRIGGER keyed ON QUEUE 'keyed' CONCURRENCY = 1 EXECUTE EDGE FUNCTION keyed; DISABLE TRIGGER keyed`,
+  );
   const pool = new pg.Pool({ connectionString: orla.sqlUrl, max: 20 });
   try {
     await Promise.all(
@@ -146,7 +160,10 @@ Deno.test("of a hundred senders with one unique key one is heard; priorities dec
   }
   await session.rows("ENABLE TRIGGER keyed");
   await until(async () => (await doneBy("keyed")).length === 5, "all are taken");
-  assert.deepEqual(await doneBy("keyed"), ["-7", "0", "3", "only", "9"]);
+  // The first is whichever comes of those that are fetched at once; it puts the others back.
+  const [first, ...rest] = await doneBy("keyed");
+  const order = ["-7", "0", "3", "only", "9"];
+  assert.deepEqual(rest, order.filter((what) => what !== first));
 });
 
 Deno.test("options change under waiting jobs; what a function was switched off for waits", async () => {

@@ -331,8 +331,9 @@ END $$;
 CREATE FUNCTION edge.fire_later() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  -- Rows of a statement that one event holds.
+  -- Rows of a statement that one event holds, and their bytes: a function is given 16 MB at most.
   size constant integer := 1000;
+  bytes constant integer := 4194304;
   new_rows jsonb;
   old_rows jsonb;
   -- By an assignment, not PERFORM: so the frame above record_event is this function.
@@ -343,23 +344,28 @@ BEGIN
     old_rows := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END;
     recorded := edge.record_event(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, lower(TG_OP), new_rows, old_rows, CURRENT_USER) AS recorded;
   ELSIF TG_OP = 'INSERT' THEN
-    FOR new_rows IN SELECT jsonb_agg(r) FROM (
-      SELECT to_jsonb(n) AS r, row_number() OVER () - 1 AS i FROM edge_new n) u GROUP BY i / size ORDER BY i / size
+    FOR new_rows IN SELECT jsonb_agg(r ORDER BY i) FROM (
+      SELECT n.*, sum(octet_length(r::text)) OVER (ORDER BY i) / bytes AS part FROM (
+        SELECT to_jsonb(n) AS r, row_number() OVER () - 1 AS i FROM edge_new n) n) u
+      GROUP BY i / size, part ORDER BY min(i)
     LOOP
       recorded := edge.record_event(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, lower(TG_OP), new_rows, old_rows, CURRENT_USER) AS recorded;
     END LOOP;
   ELSIF TG_OP = 'DELETE' THEN
-    FOR old_rows IN SELECT jsonb_agg(r) FROM (
-      SELECT to_jsonb(o) AS r, row_number() OVER () - 1 AS i FROM edge_old o) u GROUP BY i / size ORDER BY i / size
+    FOR old_rows IN SELECT jsonb_agg(r ORDER BY i) FROM (
+      SELECT o.*, sum(octet_length(r::text)) OVER (ORDER BY i) / bytes AS part FROM (
+        SELECT to_jsonb(o) AS r, row_number() OVER () - 1 AS i FROM edge_old o) o) u
+      GROUP BY i / size, part ORDER BY min(i)
     LOOP
       recorded := edge.record_event(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, lower(TG_OP), new_rows, old_rows, CURRENT_USER) AS recorded;
     END LOOP;
   ELSE
     -- Postgres fills both tables in the order of the updates, so that rows pair by their places.
-    FOR new_rows, old_rows IN SELECT jsonb_agg(n.r ORDER BY n.i), jsonb_agg(o.r ORDER BY o.i) FROM (
-        SELECT to_jsonb(n) AS r, row_number() OVER () - 1 AS i FROM edge_new n) n
-      JOIN (SELECT to_jsonb(o) AS r, row_number() OVER () - 1 AS i FROM edge_old o) o USING (i)
-      GROUP BY i / size ORDER BY i / size
+    FOR new_rows, old_rows IN SELECT jsonb_agg(n ORDER BY i), jsonb_agg(o ORDER BY i) FROM (
+      SELECT i, n.r AS n, o.r AS o, sum(octet_length(concat(n.r, o.r))) OVER (ORDER BY i) / bytes AS part FROM (
+          SELECT to_jsonb(n) AS r, row_number() OVER () - 1 AS i FROM edge_new n) n
+        JOIN (SELECT to_jsonb(o) AS r, row_number() OVER () - 1 AS i FROM edge_old o) o USING (i)) u
+      GROUP BY i / size, part ORDER BY min(i)
     LOOP
       recorded := edge.record_event(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, lower(TG_OP), new_rows, old_rows, CURRENT_USER) AS recorded;
     END LOOP;

@@ -42,7 +42,7 @@ const HOUSEKEEPING_MS = 10_000;
 /** After the database went away. */
 const RETRY_MS = 500;
 
-/** A job that was claimed beyond a limit is back this soon. */
+/** A job whose trigger was just switched off is back this soon, if nobody forbids it by then. */
 const SENT_BACK_MS = 100;
 
 /** Freeing a job is one query. */
@@ -55,6 +55,7 @@ const placeRow = z.object({ nodes: z.int(), before: z.int() });
 interface QueuedJob extends Job {
   /** Set for messages with a key. */
   readonly job_queue_id: number | null;
+  readonly run_at: Date;
 }
 
 /** Thrown back to the library, which counts the attempt; `runAt` and `attempts` put it right. */
@@ -204,14 +205,14 @@ export class JobQueue implements AsyncDisposable {
 
   async #run(task: string, job: QueuedJob): Promise<void> {
     const trigger = this.#triggerOf(task);
-    const sendBack = (why: string) =>
-      new JobFailed(why, new Date(Date.now() + SENT_BACK_MS), job.attempts - 1);
-    if (trigger === undefined) throw sendBack("its trigger was just switched off");
-    const earlier = await this.#earlierOfItsKey(job);
-    if (earlier !== null) {
-      throw new JobFailed("an earlier one of its key", earlier, job.attempts - 1);
+    const sendBack = (why: string, runAt: Date) => new JobFailed(why, runAt, job.attempts - 1);
+    if (trigger === undefined) {
+      throw sendBack("its trigger was just switched off", new Date(Date.now() + SENT_BACK_MS));
     }
-    if (!this.#limits.enter(task)) throw sendBack("its trigger is at its limit");
+    const earlier = await this.#earlierOfItsKey(job);
+    if (earlier !== null) throw sendBack("an earlier one of its key", earlier);
+    // At its old place: nobody fetches jobs of this trigger until one of them has ended.
+    if (!this.#limits.enter(task)) throw sendBack("its trigger is at its limit", job.run_at);
     try {
       const outcome = await runJob(trigger, job, this.#options);
       switch (outcome.kind) {
