@@ -55,7 +55,7 @@ export function alterTriggerRequest(text: string, statement: AlterTrigger): unkn
     defaults: given.filter(({ name }) => defaults.has(name)).map(({ field }) => field),
     ...authRequest(text, statement.options, options, secret),
     ...secret === undefined ? {} : { secret },
-    // The database knows the trigger's kind and its other options, and refuses what does not fit them.
+    // The database knows the kind and the other options of the trigger, and refuses what does not fit them.
     kinds: Object.fromEntries(given.map(({ name, kinds }) => [name, kinds])),
     known: Object.fromEntries(
       triggerOptions.map(({ field, name, runs }) => [field, { name, runs }]),
