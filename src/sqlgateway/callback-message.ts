@@ -102,9 +102,9 @@ export function parseCallbackRequest(query: string): CallbackRequest {
 
 export function errorAnswer(thrown: unknown): CallbackAnswer {
   const { code, sqlState, message, hint, detail } = toOrlaError(thrown);
+  const { sqlState: sqlstate } = code === "function_error" ? errorMeanings[code] : { sqlState };
   // What a function chose for itself counts where a trigger called it; see edge.exchange.
-  const chosen = code === "function_error" ? { chosen: sqlState } : {};
-  const sqlstate = code === "function_error" ? errorMeanings[code].sqlState : sqlState;
+  const chosen = sqlState === sqlstate ? {} : { chosen: sqlState };
   return { state: "error", body: JSON.stringify({ sqlstate, message, hint, detail, ...chosen }) };
 }
 
