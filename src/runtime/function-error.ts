@@ -47,7 +47,7 @@ export function functionError(
   }
   return new OrlaError("function_error", text, {
     ...detail,
-    ...(sqlState === undefined ? {} : { sqlState }),
+    chosenSqlState: sqlState,
   });
 }
 

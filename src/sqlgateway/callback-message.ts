@@ -7,7 +7,7 @@
  * leave dblink's connection in the middle of a query.
  */
 import { z } from "zod";
-import { errorMeanings, OrlaError, toOrlaError } from "../base/errors.ts";
+import { OrlaError, toOrlaError } from "../base/errors.ts";
 import type { Cause } from "../functions/call.ts";
 import {
   OID_TEXT,
@@ -101,11 +101,8 @@ export function parseCallbackRequest(query: string): CallbackRequest {
 }
 
 export function errorAnswer(thrown: unknown): CallbackAnswer {
-  const { code, sqlState, message, hint, detail } = toOrlaError(thrown);
-  const { sqlState: sqlstate } = code === "function_error" ? errorMeanings[code] : { sqlState };
-  // What a function chose for itself counts where a trigger called it; see edge.exchange.
-  const chosen = sqlState === sqlstate ? {} : { chosen: sqlState };
-  return { state: "error", body: JSON.stringify({ sqlstate, message, hint, detail, ...chosen }) };
+  const { sqlState: sqlstate, chosenSqlState: chosen, message, hint, detail } = toOrlaError(thrown);
+  return { state: "error", body: JSON.stringify({ sqlstate, message, hint, detail, chosen }) };
 }
 
 /** The whole reply to one query. */
