@@ -26,8 +26,9 @@ CREATE TABLE edge.triggers (
   UNIQUE (schema_name, name)
 );
 CREATE INDEX triggers_function ON edge.triggers (function_id);
--- Two routes that the same requests would match. `route` is the path with its parameters' names left out.
+-- A queue has one trigger.
 CREATE UNIQUE INDEX triggers_queue ON edge.triggers ((spec ->> 'queue')) WHERE kind = 'queue';
+-- Two routes that the same requests would match. `route` is the path with its parameters' names left out.
 CREATE UNIQUE INDEX triggers_route ON edge.triggers
   ((spec ->> 'host'), (spec ->> 'method'), (spec ->> 'route')) NULLS NOT DISTINCT WHERE kind = 'http';
 
@@ -198,6 +199,7 @@ DECLARE
   t edge.triggers;
   relation oid;
   target name;
+  taker name;
   place text := edge.at(request ->> 'position');
   source jsonb := request -> 'spec';
   passed jsonb := nullif(request -> 'arguments', 'null');
@@ -250,10 +252,10 @@ BEGIN
     END IF;
   END IF;
   IF request ->> 'kind' = 'queue' THEN
-    SELECT o.* INTO other FROM edge.triggers o WHERE o.kind = 'queue'
+    SELECT o.name INTO taker FROM edge.triggers o WHERE o.kind = 'queue'
       AND o.trigger_id IS DISTINCT FROM t.trigger_id AND o.spec ->> 'queue' = source ->> 'queue';
-    IF other.trigger_id IS NOT NULL THEN
-      RAISE EXCEPTION 'trigger % takes the messages of queue "%" already', quote_ident(other.name), source ->> 'queue'
+    IF taker IS NOT NULL THEN
+      RAISE EXCEPTION 'trigger % takes the messages of queue "%" already', quote_ident(taker), source ->> 'queue'
         USING ERRCODE = '42710', DATATYPE = edge.at(request ->> 'sourcePosition'),
           HINT = 'A message goes to one function. Send it to a queue for each, or call both from one function.';
     END IF;
