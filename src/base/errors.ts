@@ -95,8 +95,10 @@ export interface OrlaErrorOptions {
   readonly detail?: string;
   /** 0-based offset, in UTF-16 code units, of the offending token in the text the caller sent. */
   readonly position?: number;
-  /** Overrides the code's own SQLSTATE, such as one a function chose. */
+  /** Overrides the code's own SQLSTATE. */
   readonly sqlState?: string;
+  /** What the function that threw would have a statement fail with, where a trigger called it. */
+  readonly chosenSqlState?: string | undefined;
   /** Seconds after which a retry makes sense, for `Retry-After`. */
   readonly retryAfterSeconds?: number;
 }
@@ -108,6 +110,7 @@ export class OrlaError extends Error {
   readonly detail: string | undefined;
   readonly position: number | undefined;
   readonly sqlState: string;
+  readonly chosenSqlState: string | undefined;
   readonly retryAfterSeconds: number | undefined;
 
   constructor(code: ErrorCode, message: string, options: OrlaErrorOptions = {}) {
@@ -117,6 +120,7 @@ export class OrlaError extends Error {
     this.detail = options.detail;
     this.position = options.position;
     this.sqlState = options.sqlState ?? errorMeanings[code].sqlState;
+    this.chosenSqlState = options.chosenSqlState;
     this.retryAfterSeconds = options.retryAfterSeconds;
   }
 

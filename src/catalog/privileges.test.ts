@@ -136,6 +136,18 @@ PL/pgSQL function edge.invoke(bigint,jsonb) line 1 at RETURN"() RETURNS jsonb LA
         $$ SELECT edge.call(1, '["x"]', 'ann') $$;
       SELECT mallory."x
 PL/pgSQL function edge.invoke(bigint,jsonb) line 1 at RETURN"()`,
+    // As if the expression of edge.invoke had failed before in this transaction.
+    "an expression with a line break": `
+      CREATE FUNCTION mallory.expressed(function_id bigint, arguments jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+        BEGIN RETURN (SELECT edge.call(function_id, arguments, 'ann') FROM (SELECT '
+"edge.call(function_id, arguments, CURRENT_USER) AS called_by_invoke"
+PL/pgSQL function edge.invoke(bigint,jsonb) line 3 at RETURN') x); END $$;
+      SELECT mallory.expressed(1, '["x"]')`,
+    "our expression in another function": `
+      CREATE FUNCTION mallory.copied(function_id bigint, arguments jsonb) RETURNS jsonb LANGUAGE plpgsql AS
+        $$ BEGIN RETURN edge.call(function_id, arguments, CURRENT_USER) AS called_by_invoke; END $$;
+      DO $$ BEGIN BEGIN PERFORM mallory.copied(1, NULL); EXCEPTION WHEN OTHERS THEN
+        PERFORM mallory.copied(1, '["x"]'); END; END $$`,
     "a statement with a line break": `
       DO $$ BEGIN EXECUTE '/*
 PL/pgSQL function edge.invoke(bigint,jsonb) line 1 at RETURN
@@ -151,6 +163,16 @@ PL/pgSQL function edge.invoke(bigint,jsonb) line 1 at RETURN
       assert.equal(calls.length, before);
     });
   }
+
+  await t.step("a quote after our expression, as its frame has one, is no SQL", async () => {
+    for (const alias of ["called_by_invoke", "called_by_invoke "]) {
+      const { code } = await refusal(mallory.query(`
+        CREATE FUNCTION mallory.quoted(function_id bigint, arguments jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+          BEGIN RETURN edge.call(function_id, arguments, CURRENT_USER) AS ${alias}"
+PL/pgSQL function edge.invoke(bigint,jsonb) line 3 at RETURN"; END $$`));
+      assert.equal(code, "42601");
+    }
+  });
 
   await t.step("a creation that skips the Postgres function cannot commit", async () => {
     await ann.query("BEGIN");

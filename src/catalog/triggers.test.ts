@@ -66,6 +66,8 @@ Deno.test("the registry of triggers", async (t) => {
     const change = {
       options: { rate: "5/s" },
       kinds: { RATE: ["queue"] },
+      defaults: [],
+      known: { rate: { name: "RATE" } },
     };
     await db.admin.query(APPLY, ["alter_trigger", JSON.stringify({ ...at("t"), ...change })]);
     await db.admin.query(APPLY, [
@@ -114,6 +116,44 @@ Deno.test("the registry of triggers", async (t) => {
     await db.admin.query(APPLY, ["create_trigger", http("/a/b", at("u"))]);
     // The same trigger may take its own route again.
     await db.admin.query(APPLY, ["create_trigger", http("/a/:x", { orReplace: true })]);
+  });
+
+  await test("found again in a restored database, and followed without event triggers", async (db) => {
+    await db.admin.query(
+      'CREATE SCHEMA s; CREATE TABLE s.rows (id int, mail text); CREATE ROLE "Re stored"',
+    );
+    const on = (name: string, fields: Record<string, unknown>) =>
+      db.admin.query(APPLY, ["create_trigger", request({ ...at(name, "s"), ...fields })]);
+    await on("q", {});
+    await on("r", {
+      schema: null,
+      kind: "database",
+      spec: {
+        ...{
+          timing: "before",
+          events: [{ operation: "insert", columns: [] }],
+          forEach: "row",
+          when: null,
+        },
+        table: at("rows", "s"),
+      },
+      arguments: [{ kind: "column", row: "new", column: "mail", position: 1 }],
+    });
+    // What a restore does to oids; and then renames that no event trigger sees.
+    await db.admin.query(`UPDATE edge.identity SET identity = 'elsewhere';
+      UPDATE edge.triggers SET pg_trigger = CASE WHEN pg_trigger IS NOT NULL THEN 1 END, schema_id = 1;
+      ALTER EVENT TRIGGER orla_follow_table DISABLE; ALTER EVENT TRIGGER orla_follow_alter DISABLE;
+      SELECT edge.rebind();
+      ALTER TABLE s.rows RENAME COLUMN mail TO address; ALTER TRIGGER r ON s.rows RENAME TO renamed;
+      ALTER SCHEMA s RENAME TO moved; SELECT edge.follow()`);
+    const { rows } = await db.admin.query(
+      `SELECT name, schema_name, arguments -> 0 ->> 'column' AS column
+      FROM edge.triggers ORDER BY trigger_id`,
+    );
+    assert.deepEqual(rows, [
+      { name: "q", schema_name: "moved", column: null },
+      { name: "renamed", schema_name: "moved", column: "address" },
+    ]);
   });
 
   await test("others may neither take a function they cannot call nor change a trigger", async (db) => {

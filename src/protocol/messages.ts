@@ -94,7 +94,16 @@ export interface WireError {
   readonly message: string;
   readonly stack?: string;
   readonly code?: ClaimableCode;
+  /** A SQLSTATE of the author's choice. */
+  readonly sqlState?: string;
 }
+
+/**
+ * What a function may fail a statement with: no class of success or warnings, and at least one digit, as
+ * Postgres's have, so that names such as EPERM are not taken for one.
+ */
+const ownSqlState = /^(?!0[0-2])(?=.*\d)[0-9A-Z]{5}$/;
+const isOwnSqlState = ownSqlState.test.bind(ownSqlState);
 
 /**
  * Codes of the platform that an instance may claim: the caller's input does not fit, the result is
@@ -162,7 +171,7 @@ export function decodeHttpReplyHead(head: string): HttpReplyHead {
 
 /** Checks every field: the instance may be hostile. */
 export function decodeWireError(payload: Uint8Array): WireError {
-  const { name, message, stack, code } = parseObject(decode(payload));
+  const { name, message, stack, code, sqlState } = parseObject(decode(payload));
   if (typeof name !== "string" || typeof message !== "string") {
     throw new ProtocolError("an error must have a name and a message");
   }
@@ -171,6 +180,7 @@ export function decodeWireError(payload: Uint8Array): WireError {
     message,
     ...(typeof stack === "string" ? { stack } : {}),
     ...(isClaimable(code) ? { code } : {}),
+    ...(typeof sqlState === "string" && isOwnSqlState(sqlState) ? { sqlState } : {}),
   };
 }
 

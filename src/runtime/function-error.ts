@@ -31,7 +31,7 @@ export function functionError(
   module: TracedModule,
   payload = false,
 ): OrlaError {
-  const { name, message, code } = error;
+  const { name, message, code, sqlState } = error;
   const stack = error.stack === undefined ? undefined : rewriteStack(error.stack, module);
   const text = name === "Error" ? message : `${name}: ${message}`;
   if (code === "invalid_request") return new OrlaError("invalid_request", message);
@@ -45,7 +45,10 @@ export function functionError(
   for (const [said, limit] of kernelLimits) {
     if (said.test(message)) return new OrlaError("limit_exceeded", `${text} (${limit})`, detail);
   }
-  return new OrlaError("function_error", text, detail);
+  return new OrlaError("function_error", text, {
+    ...detail,
+    chosenSqlState: sqlState,
+  });
 }
 
 /**

@@ -101,8 +101,8 @@ export function parseCallbackRequest(query: string): CallbackRequest {
 }
 
 export function errorAnswer(thrown: unknown): CallbackAnswer {
-  const { sqlState, message, hint, detail } = toOrlaError(thrown);
-  return { state: "error", body: JSON.stringify({ sqlstate: sqlState, message, hint, detail }) };
+  const { sqlState: sqlstate, chosenSqlState: chosen, message, hint, detail } = toOrlaError(thrown);
+  return { state: "error", body: JSON.stringify({ sqlstate, message, hint, detail, chosen }) };
 }
 
 /** The whole reply to one query. */

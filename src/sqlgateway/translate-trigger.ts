@@ -1,5 +1,6 @@
 /** Statements about triggers, as the requests that `edge.apply` takes. */
 import { OrlaError } from "../base/errors.ts";
+import { isDefault } from "../functions/options.ts";
 import type { QualifiedName } from "../sql/ast.ts";
 import type {
   AlterTrigger,
@@ -33,7 +34,7 @@ export function createTriggerRequest(text: string, statement: CreateTrigger): un
     spec: specOf(text, source, options),
     sourcePosition: characterPosition(text, placeOf(source)),
     function: namePlace(text, statement.function),
-    arguments: statement.arguments?.map(argumentOf) ?? null,
+    arguments: statement.arguments?.map((argument) => argumentOf(text, argument)) ?? null,
     options,
     ...authRequest(text, statement.options, options, secret),
     secret: secret ?? null,
@@ -44,13 +45,21 @@ export function alterTriggerRequest(text: string, statement: AlterTrigger): unkn
   const { options: read, secret } = parseTriggerOptions(statement.options, null);
   const options = checkValues(statement.options, read, secret);
   const given = triggerOptions.filter(({ name }) => isWritten(statement.options, name));
+  const defaults = new Set(
+    statement.options.filter(({ value }) => isDefault(value)).map(({ name }) => name),
+  );
   return {
     ...namePlace(text, statement.name),
     options,
+    // Those that are set no longer.
+    defaults: given.filter(({ name }) => defaults.has(name)).map(({ field }) => field),
     ...authRequest(text, statement.options, options, secret),
     ...secret === undefined ? {} : { secret },
-    // The database knows the trigger's kind, and refuses what that has not.
+    // The database knows the kind and the other options of the trigger, and refuses what does not fit them.
     kinds: Object.fromEntries(given.map(({ name, kinds }) => [name, kinds])),
+    known: Object.fromEntries(
+      triggerOptions.map(({ field, name, runs }) => [field, { name, runs }]),
+    ),
   };
 }
 
@@ -107,16 +116,23 @@ function specOf(
   }
 }
 
-function argumentOf(argument: TriggerArgument): unknown {
+function argumentOf(text: string, argument: TriggerArgument): unknown {
   switch (argument.kind) {
     case "row":
       return { kind: "row", row: argument.row };
     case "column":
-      return { kind: "column", row: argument.row, column: argument.column };
+      return {
+        kind: "column",
+        row: argument.row,
+        column: argument.column,
+        position: characterPosition(text, argument.span.start),
+      };
     case "literal":
       return { kind: "literal", value: argument.value };
   }
 }
+
+const NEVER_THERE = [["old", "OLD", "insert"], ["new", "NEW", "delete"]] as const;
 
 /** What would be accepted and then mean nothing. */
 function checkCombination(
@@ -128,6 +144,23 @@ function checkCombination(
     throw new OrlaError("not_supported", "FOR EACH STATEMENT takes one operation", {
       position: source.events[1]?.span.start ?? span.start,
       hint: "Make one trigger for each of INSERT, UPDATE and DELETE.",
+    });
+  }
+  const columns = source.events.find(({ columns }) => columns.length > 0);
+  if (source.forEach === "statement" && source.timing === "after" && columns !== undefined) {
+    throw new OrlaError("not_supported", "FOR EACH STATEMENT takes no UPDATE OF columns", {
+      position: columns.span.start,
+      hint: "Postgres hands over the rows of whole updates only. Say UPDATE, or FOR EACH ROW.",
+    });
+  }
+  for (const [wanted, missing, operation] of NEVER_THERE) {
+    const empty = args?.find((argument) => argument.kind !== "literal" && argument.row === wanted);
+    if (empty === undefined || source.events.some((event) => event.operation !== operation)) {
+      continue;
+    }
+    throw new OrlaError("invalid_option", `${operation.toUpperCase()} has no ${missing}`, {
+      position: empty.span.start,
+      hint: wanted === "new" ? "OLD is the row that goes." : "NEW is the row that comes.",
     });
   }
   const row = args?.find(({ kind }) => kind !== "literal");

@@ -74,14 +74,17 @@ export class PayloadCapture implements AsyncDisposable {
   async #write(batch: readonly Captured[]): Promise<void> {
     const rows = batch.map(({ input, redact, ...rest }) => ({
       ...rest,
-      input: redacted(JSON.parse(input), new Set(redact)),
+      // Parsed only where it must be: numbers keep their digits in the text.
+      input: redact.length === 0
+        ? input
+        : JSON.stringify(redacted(JSON.parse(input), new Set(redact))),
     }));
     try {
       await this.#database.query(
         `INSERT INTO edge.captured_payloads
            (execution_id, function_id, trigger_name, event_id, shape, input)
          SELECT (r ->> 'executionId')::uuid, (r ->> 'functionId')::bigint, r ->> 'triggerName',
-           r ->> 'eventId', r ->> 'shape', r -> 'input'
+           r ->> 'eventId', r ->> 'shape', (r ->> 'input')::jsonb
          FROM pg_catalog.jsonb_array_elements($1::jsonb) r ON CONFLICT DO NOTHING`,
         [JSON.stringify(rows)],
       );

@@ -165,7 +165,7 @@ export const triggerOptions: readonly TriggerOption[] = [
     },
     default: null,
     meaning:
-      "After this time a job that is neither done nor failed is given to another node; NULL for the function's TIMEOUT and a minute.",
+      "How long an attempt may take before it counts as failed; NULL, and at most, the function's TIMEOUT.",
   },
   {
     name: "CAPTURE",

@@ -7,6 +7,12 @@
 -- edge.call believes what it is told about the caller only when the frame above it is edge.invoke.
 -- Postgres renders that frame as `edge.invoke(bigint,jsonb)`, always with its schema since invoke's
 -- search_path is fixed, and nobody else can create functions in `edge`: the frame cannot be forged.
+-- An expression that failed once in a transaction, and was caught by a savepoint or an exception block, is
+-- from then on evaluated as a query, and Postgres renders a frame for that too, with the expression's text
+-- in quotes. Text can have lines in it that look like frames, so this one is believed only when it is the
+-- whole expression of ours. Those end with `AS …`: where a quote follows that in somebody else's text, as
+-- it does in ours at the end of the frame, the text is no SQL.
+--
 -- So the right to call is Postgres's own EXECUTE on the wrapper, for the role that is really in
 -- force, also inside SECURITY DEFINER functions and maintenance commands.
 
@@ -32,10 +38,28 @@ CREATE TABLE edge.nodes (
   sandbox jsonb NOT NULL DEFAULT '{}'
 );
 
+-- Whether `frame` is above the frame of `expression`, which is above the first one of `stack`.
+CREATE FUNCTION edge.is_evaluated_by(stack text, frame text, expression text) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  above text := substr(stack, strpos(stack, E'\n') + 1);
+BEGIN
+  RETURN strpos(split_part(above, '"', 1), E'\n') = 0
+    AND starts_with(substr(above, strpos(above, '"') + 1), expression || E'"\n' || frame);
+END $$;
+
+-- Whether `self`, whose PG_CONTEXT `stack` is, was called by `expected`, where `expression` is. The words
+-- around the names depend on the server's language; the first frame, that of `self`, shows them. Without a
+-- search_path of its own Postgres inlines it: it costs nothing.
+CREATE FUNCTION edge.is_called_by(stack text, self text, expected text, expression text) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+RETURN starts_with(split_part(stack, E'\n', 2), split_part(stack, self || '(', 1) || expected)
+  OR edge.is_evaluated_by(stack, split_part(stack, self || '(', 1) || expected, expression);
+
 CREATE FUNCTION edge.invoke(function_id bigint, arguments jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  RETURN edge.call(function_id, arguments, CURRENT_USER);
+  RETURN edge.call(function_id, arguments, CURRENT_USER) AS called_by_invoke;
 END $$;
 
 -- How dblink finds a node's callback endpoint.
@@ -86,9 +110,8 @@ DECLARE
   f edge.functions;
 BEGIN
   GET DIAGNOSTICS stack = PG_CONTEXT;
-  -- The words around the names depend on the server's language; the first frame, ours, shows them.
-  IF NOT starts_with(split_part(stack, E'\n', 2),
-      split_part(stack, 'edge.call(', 1) || 'edge.invoke(bigint,jsonb)') THEN
+  IF NOT edge.is_called_by(stack, 'edge.call', 'edge.invoke(bigint,jsonb)',
+      'edge.call(function_id, arguments, CURRENT_USER) AS called_by_invoke') THEN
     RAISE EXCEPTION 'edge.call is not for direct use' USING ERRCODE = '42501',
       HINT = 'Call the edge function by its name.';
   END IF;
@@ -156,7 +179,9 @@ BEGIN
     WHEN 'ok' THEN
       RETURN nullif(body, 'null')::jsonb;
     WHEN 'error' THEN
-      PERFORM edge.raise_error(body::jsonb);
+      -- A trigger's function may choose the SQLSTATE it fails the statement with.
+      PERFORM edge.raise_error(body::jsonb || CASE WHEN extra ->> 'kind' = 'database' AND body::jsonb ? 'chosen'
+        THEN jsonb_build_object('sqlstate', body::jsonb -> 'chosen') ELSE '{}' END);
     ELSE
       RAISE EXCEPTION 'Orla answered %, which this database does not understand', quote_nullable(state)
         USING ERRCODE = '08P01', HINT = 'Is every node of the same release?';

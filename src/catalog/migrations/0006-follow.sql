@@ -18,6 +18,7 @@ BEGIN
     WHERE p.oid = f.wrapper AND ("only" IS NULL OR f.wrapper = ANY ("only"))
       AND (f.schema_name, f.name) <> (n.nspname, p.proname);
   PERFORM edge.ddl_dropped_trigger();
+  PERFORM edge.follow_triggers();
 END $$;
 
 -- Functions are coupled by oid, and oids change when a database is restored from a dump or upgraded in
@@ -46,6 +47,7 @@ BEGIN
     WHERE v.version_id = f.current_version_id AND n.nspname = f.schema_name
       AND p.pronamespace = n.oid AND p.proname = f.name
       AND p.prosrc = edge.wrapper_body(f.function_id, v.parameters, v.returns);
+  UPDATE edge.triggers t SET schema_id = n.oid FROM pg_namespace n WHERE n.nspname = t.schema_name;
   UPDATE edge.triggers t SET pg_trigger = g.oid FROM pg_trigger g JOIN pg_proc p ON p.oid = g.tgfoid
     WHERE t.kind = 'database' AND p.pronamespace = 'edge'::regnamespace AND g.tgparentid = 0
       AND g.tgargs = convert_to(t.trigger_id::text, 'UTF8') || '\x00'::bytea;
@@ -57,7 +59,8 @@ BEGIN
   DELETE FROM edge.functions f USING pg_event_trigger_dropped_objects() d
     WHERE d.classid = 'pg_proc'::regclass AND f.wrapper = d.objid;
   DELETE FROM edge.triggers t USING pg_event_trigger_dropped_objects() d
-    WHERE d.classid = 'pg_trigger'::regclass AND t.pg_trigger = d.objid;
+    WHERE d.classid = 'pg_trigger'::regclass AND t.pg_trigger = d.objid
+      OR d.classid = 'pg_namespace'::regclass AND t.schema_id = d.objid;
 END $$;
 
 CREATE FUNCTION edge.follow_alter() RETURNS event_trigger

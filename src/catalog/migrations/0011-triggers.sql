@@ -4,25 +4,30 @@
 CREATE TABLE edge.triggers (
   trigger_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   schema_name name NOT NULL,
+  -- pg_namespace.oid: by it the trigger follows when the schema is renamed or dropped.
+  schema_id oid NOT NULL,
   name name NOT NULL,
   kind text NOT NULL CHECK (kind IN ('database', 'http', 'schedule', 'queue', 'upload', 'hook')),
   -- RESTRICT: edge.ddl_drop and edge.follow drop or refuse before.
   function_id bigint NOT NULL REFERENCES edge.functions ON DELETE CASCADE,
   -- By kind: {"timing": …}, {"method": …, "path": …}, {"schedule": …}, {"queue": …}, {"bucket": …}, {"hook": …}.
   spec jsonb NOT NULL CHECK (jsonb_typeof(spec) = 'object'),
-  -- What a database trigger passes: [{"kind": "row", "row": "new"}, …]; NULL: the event.
+  -- What a database trigger passes: [{"kind": "row", "row": "new"}, …]; NULL: the event. A column has its
+  -- `number` in the table too: by it the argument follows when the column is renamed.
   arguments jsonb CHECK (jsonb_typeof(arguments) = 'array'),
   options jsonb NOT NULL CHECK (jsonb_typeof(options) = 'object'),
   enabled boolean NOT NULL DEFAULT true,
   -- pg_trigger.oid; NULL for other kinds, and inside the transaction that makes it.
   pg_trigger oid UNIQUE,
-  -- pg_authid.oid: who made it. Its asynchronous invocations run with the rights of this role.
-  owner oid NOT NULL,
+  -- Who made it: its asynchronous invocations run with the rights of this role. A dump has its name.
+  owner regrole NOT NULL,
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   UNIQUE (schema_name, name)
 );
 CREATE INDEX triggers_function ON edge.triggers (function_id);
+-- A queue has one trigger.
+CREATE UNIQUE INDEX triggers_queue ON edge.triggers ((spec ->> 'queue')) WHERE kind = 'queue';
 -- Two routes that the same requests would match. `route` is the path with its parameters' names left out.
 CREATE UNIQUE INDEX triggers_route ON edge.triggers
   ((spec ->> 'host'), (spec ->> 'method'), (spec ->> 'route')) NULLS NOT DISTINCT WHERE kind = 'http';
@@ -101,6 +106,15 @@ BEGIN
   END IF;
   RETURN found;
 END $$;
+
+-- The statement that gives a Postgres trigger, after it was made again, the switch it had: CREATE OR
+-- REPLACE TRIGGER switches it on. Nothing for one that is new, or was on.
+CREATE FUNCTION edge.keep_switch(pg_trigger oid) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(jsonb_agg(format('ALTER TABLE %s %s TRIGGER %I', g.tgrelid::regclass,
+    CASE g.tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'A' THEN 'ENABLE ALWAYS' ELSE 'ENABLE REPLICA' END, g.tgname)), '[]')
+  FROM pg_trigger g WHERE g.oid = pg_trigger AND g.tgenabled <> 'O'
+$$;
 
 -- The Postgres trigger of a database trigger, for its creator to make: Postgres checks the TRIGGER right
 -- on the table, and reads the condition. The functions that fire are in 0012.
@@ -185,8 +199,10 @@ DECLARE
   t edge.triggers;
   relation oid;
   target name;
+  taker name;
   place text := edge.at(request ->> 'position');
   source jsonb := request -> 'spec';
+  passed jsonb := nullif(request -> 'arguments', 'null');
 BEGIN
   SELECT * INTO f FROM edge.locate(request -> 'function', path);
   IF f.function_id IS NULL THEN
@@ -204,6 +220,8 @@ BEGIN
     SELECT n.nspname INTO target FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE c.oid = relation;
     source := jsonb_set(source, '{table}', to_jsonb(relation::regclass::text));
+    passed := edge.resolve_trigger_arguments(passed, relation);
+    PERFORM edge.check_argument_count(f, passed, edge.at(request #>> '{function,position}'));
   ELSE
     target := coalesce(request ->> 'schema', (
       SELECT s FROM unnest(path) WITH ORDINALITY u(s, n)
@@ -227,6 +245,19 @@ BEGIN
     ELSIF t.kind <> request ->> 'kind' THEN
       RAISE EXCEPTION 'edge trigger % is of another kind: %', quote_ident(t.name), t.kind
         USING ERRCODE = '42710', DATATYPE = place, HINT = 'Drop it first.';
+    ELSIF relation <> (SELECT g.tgrelid FROM pg_trigger g WHERE g.oid = t.pg_trigger) THEN
+      RAISE EXCEPTION 'edge trigger % is on another table: %', quote_ident(t.name),
+          (SELECT g.tgrelid::regclass FROM pg_trigger g WHERE g.oid = t.pg_trigger)
+        USING ERRCODE = '42710', DATATYPE = place, HINT = 'Drop it first.';
+    END IF;
+  END IF;
+  IF request ->> 'kind' = 'queue' THEN
+    SELECT o.name INTO taker FROM edge.triggers o WHERE o.kind = 'queue'
+      AND o.trigger_id IS DISTINCT FROM t.trigger_id AND o.spec ->> 'queue' = source ->> 'queue';
+    IF taker IS NOT NULL THEN
+      RAISE EXCEPTION 'trigger % takes the messages of queue "%" already', quote_ident(taker), source ->> 'queue'
+        USING ERRCODE = '42710', DATATYPE = edge.at(request ->> 'sourcePosition'),
+          HINT = 'A message goes to one function. Send it to a queue for each, or call both from one function.';
     END IF;
   END IF;
   IF request ->> 'kind' = 'http' THEN
@@ -234,13 +265,14 @@ BEGIN
   END IF;
 
   IF t.trigger_id IS NULL THEN
-    INSERT INTO edge.triggers (schema_name, name, kind, function_id, spec, arguments, options, owner)
-      VALUES (target, request ->> 'name', request ->> 'kind', f.function_id, source,
-        nullif(request -> 'arguments', 'null'), request -> 'options', caller::regrole)
+    INSERT INTO edge.triggers
+        (schema_name, schema_id, name, kind, function_id, spec, arguments, options, owner)
+      VALUES (target, quote_ident(target)::regnamespace, request ->> 'name', request ->> 'kind',
+        f.function_id, source, passed, request -> 'options', quote_ident(caller)::regrole)
       RETURNING * INTO t;
   ELSE
     UPDATE edge.triggers u SET function_id = f.function_id, spec = source,
-        arguments = nullif(request -> 'arguments', 'null'), options = request -> 'options',
+        arguments = passed, options = request -> 'options',
         updated_at = clock_timestamp()
       WHERE u.trigger_id = t.trigger_id RETURNING * INTO t;
   END IF;
@@ -250,7 +282,8 @@ BEGIN
   END IF;
   RETURN jsonb_build_object('triggerId', t.trigger_id::text, 'change', 'created',
     'after', 'bind_trigger', 'statements', CASE t.kind WHEN 'database'
-      THEN edge.database_trigger_statements(t, t.pg_trigger IS NOT NULL) ELSE '[]' END);
+      THEN edge.database_trigger_statements(t, t.pg_trigger IS NOT NULL) || edge.keep_switch(t.pg_trigger)
+      ELSE '[]' END);
 END $$;
 
 -- After the statements: couples the row with the Postgres trigger its owner has just made.
@@ -271,32 +304,6 @@ BEGIN
   END IF;
   UPDATE edge.triggers SET pg_trigger = made WHERE trigger_id = t.trigger_id;
   RETURN NULL;
-END $$;
-
-CREATE FUNCTION edge.ddl_alter_trigger(request jsonb, path name[], caller name) RETURNS jsonb
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  t edge.triggers := edge.locate_existing_trigger(request, path, caller);
-  stray text;
-BEGIN
-  -- Which options a kind has, the translator knows; which kind a trigger is, only the database.
-  SELECT string_agg(k.key, ', ') INTO stray FROM jsonb_each(request -> 'kinds') k WHERE NOT k.value ? t.kind;
-  IF stray IS NOT NULL THEN
-    RAISE EXCEPTION 'a % trigger has no option %', t.kind, stray
-      USING ERRCODE = '22023', DATATYPE = edge.at(request ->> 'position');
-  END IF;
-  IF request -> 'options' ? 'host' THEN
-    t.spec := t.spec || jsonb_build_object('host', request #> '{options,host}');
-    PERFORM edge.refuse_taken_route(t.spec, t.trigger_id, request ->> 'position');
-  END IF;
-  UPDATE edge.triggers u SET options = u.options || (request -> 'options'), spec = t.spec,
-      updated_at = clock_timestamp()
-    WHERE u.trigger_id = t.trigger_id RETURNING * INTO t;
-  UPDATE edge.trigger_state s SET next_run_at = NULL WHERE s.trigger_id = t.trigger_id;
-  IF t.kind = 'http' THEN
-    PERFORM edge.settle_auth(t, request);
-  END IF;
-  RETURN jsonb_build_object('triggerId', t.trigger_id::text, 'change', 'altered', 'statements', '[]'::jsonb);
 END $$;
 
 -- ENABLE and DISABLE; a database trigger's own switch is turned by its owner's ALTER TABLE.
@@ -338,11 +345,12 @@ BEGIN
     'statements', CASE WHEN statement IS NULL THEN '[]' ELSE jsonb_build_array(statement) END);
 END $$;
 
--- Rows whose Postgres trigger is gone, by whatever way: DROP TRIGGER, DROP TABLE.
+-- Rows whose Postgres trigger or schema is gone, by whatever way: DROP TRIGGER, TABLE, SCHEMA.
 CREATE FUNCTION edge.ddl_dropped_trigger() RETURNS jsonb
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-  DELETE FROM edge.triggers t WHERE t.pg_trigger IS NOT NULL
-    AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.oid = t.pg_trigger);
+  DELETE FROM edge.triggers t
+    WHERE (t.pg_trigger IS NOT NULL AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.oid = t.pg_trigger))
+      OR NOT EXISTS (SELECT FROM pg_namespace n WHERE n.oid = t.schema_id);
   SELECT NULL::jsonb
 $$;
 
@@ -410,26 +418,3 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   WHERE t.kind <> 'database' OR t.pg_trigger IS NOT NULL
   ORDER BY t.trigger_id
 $$;
-
-CREATE VIEW system.edge_triggers AS
-  SELECT
-    coalesce(g.tgname, t.name)::text AS name,
-    CASE t.schema_name WHEN 'public' THEN 'default' ELSE t.schema_name::text END AS namespace,
-    t.kind,
-    CASE f.schema_name WHEN 'public' THEN f.name::text
-      ELSE f.schema_name || '/' || f.name END AS function_id,
-    g.tgrelid::regclass::text AS "table",
-    CASE t.kind WHEN 'database' THEN pg_get_triggerdef(g.oid)
-      WHEN 'http' THEN concat_ws(' ', t.spec ->> 'method', concat(t.spec ->> 'host', t.spec ->> 'path'))
-      ELSE coalesce(t.spec ->> 'schedule', t.spec ->> 'queue', t.spec ->> 'bucket', t.spec ->> 'hook')
-      END AS source,
-    CASE WHEN g.oid IS NULL THEN t.enabled ELSE g.tgenabled <> 'D' END AS enabled,
-    t.options, s.last_run_at AS last_run, s.next_run_at AS next_run,
-    coalesce(s.succeeded, 0) AS succeeded, coalesce(s.failed, 0) AS failed, s.last_error,
-    pg_get_userbyid(t.owner)::text AS owner, t.created_at, t.updated_at
-  FROM edge.triggers t
-  JOIN edge.functions f USING (function_id)
-  LEFT JOIN pg_trigger g ON g.oid = t.pg_trigger
-  LEFT JOIN edge.trigger_state s USING (trigger_id)
-  WHERE t.kind <> 'database' OR g.oid IS NOT NULL;
-GRANT SELECT ON system.edge_triggers TO PUBLIC;

@@ -36,17 +36,20 @@ export function describeThrown(thrown: unknown): WireError {
     "an unreadable value";
   const stack = textOf(thrown, "stack");
   const code = safely(() => codeOf(thrown));
+  // As of errors of Postgres. Whether it is a SQLSTATE, the supervisor sees.
+  const sqlState = textOf(thrown, "code");
   return {
     name: clip(name),
     message: clip(message),
     ...(stack === undefined ? {} : { stack: clip(stack) }),
     ...(code === undefined ? {} : { code }),
+    ...(sqlState?.length === 5 ? { sqlState } : {}),
   };
 }
 
 const inspect = Deno.inspect;
 
-function textOf(value: object, key: "name" | "message" | "stack"): string | undefined {
+function textOf(value: object, key: "name" | "message" | "stack" | "code"): string | undefined {
   const text = safely(() => (value as Record<string, unknown>)[key]);
   return typeof text === "string" ? text : undefined;
 }

@@ -54,6 +54,10 @@ class Stacks:
         claim = _CLAIMS.get(type(error))
         if claim is None:
             description["stack"] = _clip_middle(self.format(error))
+            # As of errors of Postgres. Whether it is a SQLSTATE, the supervisor sees.
+            code = getattr(error, "code", None)
+            if isinstance(code, str) and len(code) == 5:
+                description["sqlState"] = code
         else:
             description["code"] = claim
         return json.dumps(description).encode()

@@ -16,7 +16,7 @@ import type { Trigger } from "../trigger.ts";
 import type { TriggerDirectory } from "../trigger-directory.ts";
 import { optionOf } from "../trigger-options.ts";
 import { taskOf } from "./job.ts";
-import { JobLimits } from "./job-limits.ts";
+import { JobLimits, type Place } from "./job-limits.ts";
 import { type Job, type JobRunnerOptions, runJob } from "./job-runner.ts";
 import { OutboxRelay } from "./outbox-relay.ts";
 import { QUEUE_SCHEMA } from "./queue-schema.ts";
@@ -42,7 +42,7 @@ const HOUSEKEEPING_MS = 10_000;
 /** After the database went away. */
 const RETRY_MS = 500;
 
-/** A job that was claimed beyond a limit is back this soon. */
+/** A job whose trigger was just switched off is back this soon, if nobody forbids it by then. */
 const SENT_BACK_MS = 100;
 
 /** Freeing a job is one query. */
@@ -50,11 +50,12 @@ const FREED_WITHIN_MS = 2_000;
 
 const earlierRow = z.object({ at: z.date().nullable() });
 
-const nodesRow = z.object({ nodes: z.int() });
+const placeRow = z.object({ nodes: z.int(), before: z.int() });
 
 interface QueuedJob extends Job {
   /** Set for messages with a key. */
   readonly job_queue_id: number | null;
+  readonly run_at: Date;
 }
 
 /** Thrown back to the library, which counts the attempt; `runAt` and `attempts` put it right. */
@@ -81,7 +82,7 @@ export class JobQueue implements AsyncDisposable {
   #retry: ReturnType<typeof setTimeout> | undefined;
   /** Workers of ours that ended while the database was away, with jobs they may still hold. */
   readonly #lost: string[] = [];
-  #nodes = 1;
+  #place: Place = { nodes: 1, index: 0 };
   #changing: Promise<void> = Promise.resolve();
   #stopped = false;
 
@@ -96,7 +97,8 @@ export class JobQueue implements AsyncDisposable {
       directory.onEvents(() => this.#relay.wake()),
       () => clearInterval(timer),
     );
-    this.#follow();
+    // What this node's share is comes first; with the database away, it is everything.
+    void this.#keepHouse();
   }
 
   /** Jobs under way are finished. */
@@ -116,7 +118,7 @@ export class JobQueue implements AsyncDisposable {
   /** Takes up what the directory now says. */
   #follow(): void {
     const triggers = this.#options.directory.all.filter(({ enabled }) => enabled);
-    this.#limits.update(triggers, this.#nodes);
+    this.#limits.update(triggers, this.#place);
     const tasks = triggers.map(taskOf).filter((task) => task !== null).sort();
     const key = tasks.join("\n");
     if (key === this.#tasks || this.#stopped) return;
@@ -203,14 +205,14 @@ export class JobQueue implements AsyncDisposable {
 
   async #run(task: string, job: QueuedJob): Promise<void> {
     const trigger = this.#triggerOf(task);
-    const sendBack = (why: string) =>
-      new JobFailed(why, new Date(Date.now() + SENT_BACK_MS), job.attempts - 1);
-    if (trigger === undefined) throw sendBack("its trigger was just switched off");
-    const earlier = await this.#earlierOfItsKey(job);
-    if (earlier !== null) {
-      throw new JobFailed("an earlier one of its key", earlier, job.attempts - 1);
+    const sendBack = (why: string, runAt: Date) => new JobFailed(why, runAt, job.attempts - 1);
+    if (trigger === undefined) {
+      throw sendBack("its trigger was just switched off", new Date(Date.now() + SENT_BACK_MS));
     }
-    if (!this.#limits.enter(task)) throw sendBack("its trigger is at its limit");
+    const earlier = await this.#earlierOfItsKey(job);
+    if (earlier !== null) throw sendBack("an earlier one of its key", earlier);
+    // At its old place: nobody fetches jobs of this trigger until one of them has ended.
+    if (!this.#limits.enter(task)) throw sendBack("its trigger is at its limit", job.run_at);
     try {
       const outcome = await runJob(trigger, job, this.#options);
       switch (outcome.kind) {
@@ -307,9 +309,15 @@ export class JobQueue implements AsyncDisposable {
   async #keepHouse(): Promise<void> {
     try {
       const { rows } = await this.#options.pool.query(
-        `SELECT count(*)::int AS nodes, edge.free_lost_jobs() AS freed FROM edge.nodes n
+        `SELECT count(*)::int AS nodes, count(*) FILTER (WHERE n.node_id < $1)::int AS before,
+           edge.free_lost_jobs() AS freed, edge.forget_dropped_triggers() AS forgotten
+         FROM edge.nodes n
          WHERE n.heartbeat_at > pg_catalog.clock_timestamp() - interval '30 s'`,
+        [this.#options.nodeId],
       );
+      const { nodes, before } = placeRow.parse(rows[0]);
+      this.#place = { nodes: Math.max(1, nodes), index: before };
+      this.#follow();
       await this.#options.pool.query(
         `DELETE FROM edge.captured_payloads
          WHERE captured_at < pg_catalog.clock_timestamp() - $1 * interval '1 day'`,
@@ -319,9 +327,8 @@ export class JobQueue implements AsyncDisposable {
         `DELETE FROM edge.published_messages
          WHERE published_at < pg_catalog.clock_timestamp() - interval '1 day'`,
       );
-      this.#nodes = Math.max(1, nodesRow.parse(rows[0]).nodes);
-      this.#follow();
     } catch (error) {
+      this.#follow();
       this.#log.warn("cannot look after the queue", { error });
     }
   }

@@ -8,21 +8,21 @@ import type { Trigger, TriggerOf } from "../trigger.ts";
 /** What happened to a row, or, of a FOR EACH STATEMENT trigger, to rows. */
 const tableEvent = z.object({
   id: z.string(),
-  operation: z.string(),
-  table: z.string(),
-  new: z.unknown(),
-  old: z.unknown(),
   role: z.string(),
   xid: z.string(),
-  at: z.string(),
+  /** What the trigger passes, each as JSON text: never parsed here, so that numbers keep their digits. */
+  arguments: z.array(z.string()).min(1),
 });
 
 export type TableEvent = z.infer<typeof tableEvent>;
 
 const eventsPayload = z.object({ events: z.array(tableEvent).min(1) });
 
-/** Of a message, a tick or an upload. */
-const messagePayload = z.object({ message: z.unknown(), eventId: z.string().optional() });
+/** Of a tick, an upload, or a message, whose JSON text is left as it is; NULL is none. */
+const messagePayload = z.union([
+  z.object({ text: z.string().nullable() }),
+  z.object({ message: z.unknown(), eventId: z.string().optional() }),
+]);
 
 export interface JobInput {
   readonly input: string;
@@ -37,9 +37,8 @@ export function taskOf(trigger: Trigger): string | null {
     case "queue":
       return `queue/${trigger.spec.queue}`;
     case "database":
-      return trigger.spec.timing === "after" && trigger.options["sync"] !== true
-        ? `trigger/${trigger.triggerId}`
-        : null;
+      // Also with SYNC: what was recorded before it was switched on is still to be done.
+      return trigger.spec.timing === "after" ? `trigger/${trigger.triggerId}` : null;
     case "schedule":
     case "upload":
       return `trigger/${trigger.triggerId}`;
@@ -56,56 +55,40 @@ export function jobInput(
   job: { readonly id: string; readonly payload: unknown },
 ): JobInput {
   if (trigger.kind === "database") {
-    const { events } = parse(eventsPayload, job.payload);
-    return tableEventInput(trigger, version, events);
+    return tableEventInput(trigger, version, parse(eventsPayload, job.payload).events);
   }
-  const { message = null, eventId } = parse(messagePayload, job.payload);
-  return { input: JSON.stringify(message), shape: "payload", eventId: eventId ?? job.id };
+  const payload = parse(messagePayload, job.payload);
+  if ("text" in payload) {
+    return { input: payload.text ?? "null", shape: "payload", eventId: job.id };
+  }
+  const { message = null, eventId = job.id } = payload;
+  return { input: JSON.stringify(message), shape: "payload", eventId };
 }
 
 function tableEventInput(
   trigger: TriggerOf<"database">,
-  version: FunctionVersion,
+  { parameters }: FunctionVersion,
   events: readonly TableEvent[],
 ): JobInput {
-  const eventId = events.map(({ id }) => id)[0] ?? "";
-  const inputs = events.map((event) => argumentsOf(trigger, event));
-  const { parameters } = version;
+  const eventId = events[0]?.id ?? "";
   const inBatches = Number(trigger.options["batchSize"] ?? 1) > 1;
-  if (inBatches) {
+  const values = inBatches
     // One array of what each call would have got.
-    const batch = inputs.map((list) => list.length === 1 ? list[0] : list);
-    return parameters === null
-      ? { input: JSON.stringify(batch), shape: "payload", eventId }
-      : { input: JSON.stringify([batch]), shape: "arguments", eventId };
-  }
-  const [list = []] = inputs;
-  if (parameters === null) {
-    return { input: JSON.stringify(list[0] ?? null), shape: "payload", eventId };
-  }
-  return { input: JSON.stringify(list.slice(0, parameters.length)), shape: "arguments", eventId };
+    ? [
+      arrayOf(
+        events.map(({ arguments: [first = "null", ...rest] }) =>
+          rest.length === 0 ? first : arrayOf([first, ...rest])
+        ),
+      ),
+    ]
+    : events[0]?.arguments ?? [];
+  return parameters === null
+    ? { input: values[0] ?? "null", shape: "payload", eventId }
+    : { input: arrayOf(values.slice(0, parameters.length)), shape: "arguments", eventId };
 }
 
-function argumentsOf(trigger: TriggerOf<"database">, event: TableEvent): unknown[] {
-  if (trigger.arguments === null || trigger.arguments.length === 0) {
-    const { id, operation, table, at } = event;
-    return [{ id, trigger: trigger.name, operation, table, at, new: event.new, old: event.old }];
-  }
-  return trigger.arguments.map((argument) => {
-    switch (argument.kind) {
-      case "row":
-        return event[argument.row];
-      case "column":
-        return columnOf(event[argument.row], argument.column);
-      case "literal":
-        return argument.value;
-    }
-  });
-}
-
-function columnOf(row: unknown, column: string): unknown {
-  if (typeof row !== "object" || row === null) return null;
-  return Object.hasOwn(row, column) ? Reflect.get(row, column) : null;
+function arrayOf(jsonTexts: readonly string[]): string {
+  return `[${jsonTexts.join(",")}]`;
 }
 
 function parse<T>(schema: z.ZodType<T>, payload: unknown): T {

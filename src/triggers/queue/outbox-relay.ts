@@ -14,7 +14,7 @@ const LOOK_EVERY_MS = 5_000;
 
 const RETRY_MS = 1_000;
 
-const row = z.object({ moved: z.int() });
+const row = z.object({ more: z.boolean() });
 
 export class OutboxRelay implements AsyncDisposable {
   readonly #database: Queryable;
@@ -50,10 +50,10 @@ export class OutboxRelay implements AsyncDisposable {
       while (this.#again && !this.#stopped) {
         this.#again = false;
         const { rows } = await this.#database.query(
-          "SELECT edge.relay_events($1) AS moved",
+          "SELECT edge.relay_events($1) AS more",
           [EVENTS_AT_ONCE],
         );
-        if (row.parse(rows[0]).moved === EVENTS_AT_ONCE) this.#again = true;
+        if (row.parse(rows[0]).more) this.#again = true;
       }
     } catch (error) {
       this.#log.warn("cannot move events into the queue; trying again", { error });

@@ -13,8 +13,11 @@ export interface PublishedMessage {
 
 const row = z.object({ ids: z.array(z.string()) });
 
-/** SQLSTATEs by which edge.enqueue, edge.publish and jsonb refuse what they were given. */
-const refusals: ReadonlySet<string> = new Set(["22023", "54000", "42704", "22P05"]);
+/**
+ * SQLSTATEs by which edge.enqueue and edge.publish refuse what they were given; the last two are jsonb's own, for `\u0000`
+ * and halves of surrogate pairs, which JSON may have and Postgres's text may not.
+ */
+const refusals: ReadonlySet<string> = new Set(["22023", "54000", "42704", "22P02", "22P05"]);
 
 export class Publisher {
   readonly #pool: pg.Pool;

@@ -11,7 +11,7 @@ CREATE OR REPLACE FUNCTION edge.enqueue(
   priority integer DEFAULT 0, unique_key text DEFAULT NULL
 ) RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  RETURN edge.enqueue_as(queue, payload, delay, key, priority, unique_key, CURRENT_USER);
+  RETURN edge.enqueue_as(queue, payload, delay, key, priority, unique_key, CURRENT_USER) AS added;
 END $$;
 
 CREATE OR REPLACE FUNCTION edge.enqueue_as(
@@ -24,14 +24,17 @@ DECLARE
   max_bytes constant integer := 1048576;
 BEGIN
   GET DIAGNOSTICS stack = PG_CONTEXT;
-  -- See edge.call (0005) on why this proves who calls.
-  IF NOT starts_with(split_part(stack, E'\n', 2), split_part(stack, 'edge.enqueue_as(', 1)
-      || 'edge.enqueue(text,jsonb,interval,text,integer,text)') THEN
+  IF NOT edge.is_called_by(stack, 'edge.enqueue_as', 'edge.enqueue(text,jsonb,interval,text,integer,text)',
+      'edge.enqueue_as(queue, payload, delay, key, priority, unique_key, CURRENT_USER) AS added') THEN
     RAISE EXCEPTION 'edge.enqueue_as is not for direct use' USING ERRCODE = '42501';
   END IF;
   IF queue IS NULL OR queue !~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$' THEN
     RAISE EXCEPTION '% cannot be the name of a queue', quote_nullable(queue) USING ERRCODE = '22023',
       HINT = 'A name has at most 100 letters, digits, dots, dashes and underscores.';
+  ELSIF NOT isfinite(delay) THEN
+    RAISE EXCEPTION 'a delay has an end' USING ERRCODE = '22023';
+  ELSIF priority NOT BETWEEN -32768 AND 32767 THEN
+    RAISE EXCEPTION 'a priority is from -32768 to 32767' USING ERRCODE = '22023';
   ELSIF length(key) > 100 OR length(unique_key) > 100 THEN
     RAISE EXCEPTION 'a key has at most 100 characters' USING ERRCODE = '22023';
   ELSIF octet_length(payload::text) > max_bytes THEN
@@ -50,7 +53,8 @@ BEGIN
       HINT = 'It needs EXECUTE on the function that its trigger calls.';
   END IF;
   SELECT j.id INTO added FROM edge_queue.add_job('queue/' || queue,
-    json_build_object('message', payload, 'sentBy', caller),
+    -- As text: so numbers keep their digits on the way through the node.
+    json_build_object('text', payload::text, 'sentBy', caller),
     queue_name := CASE WHEN key IS NOT NULL THEN left(queue || '/' || key, 128) END,
     run_at := clock_timestamp() + greatest(delay, '0'), max_attempts := 1000,
     job_key := CASE WHEN unique_key IS NOT NULL THEN queue || '/' || unique_key END,
@@ -58,26 +62,37 @@ BEGIN
   RETURN added;
 END $$;
 
--- Moves recorded events of tables into jobs, in the order they were recorded; returns how many there were.
-CREATE OR REPLACE FUNCTION edge.relay_events(at_most integer) RETURNS integer
+-- Moves recorded events of tables into jobs, in the order they were recorded; returns whether more may
+-- wait. What is moved at once, and what one job holds, is bounded in bytes as well: values of Postgres
+-- have at most 1 GB, and what a function is given 16 MB. An event that is larger goes alone.
+DROP FUNCTION IF EXISTS edge.relay_events(integer);
+CREATE FUNCTION edge.relay_events(at_most integer) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   moved integer;
+  bytes_at_once constant bigint := 33554432;
+  bytes_of_job constant bigint := 4194304;
 BEGIN
-  WITH picked AS (
-    DELETE FROM edge.events e WHERE e.event_id IN (
-      SELECT c.event_id FROM edge.events c ORDER BY c.event_id LIMIT at_most FOR UPDATE SKIP LOCKED)
+  WITH oldest AS MATERIALIZED (
+    SELECT c.event_id, c.bytes FROM edge.events c ORDER BY c.event_id LIMIT at_most FOR UPDATE SKIP LOCKED
+  ), picked AS (
+    DELETE FROM edge.events e USING (
+      SELECT o.event_id, sum(o.bytes) OVER (ORDER BY o.event_id) - o.bytes AS bytes_before FROM oldest o) o
+    WHERE e.event_id = o.event_id AND o.bytes_before < bytes_at_once
     RETURNING e.*
   ), numbered AS (
-    SELECT p.*, coalesce((t.options ->> 'batchSize')::integer, 1) AS size,
-      row_number() OVER (PARTITION BY p.trigger_id ORDER BY p.event_id) - 1 AS place
+    SELECT p.*, t.name AS trigger_name, coalesce((t.options ->> 'batchSize')::integer, 1) AS size,
+      row_number() OVER events_before - 1 AS place, sum(p.bytes) OVER events_before - p.bytes AS bytes_before
     FROM picked p JOIN edge.triggers t USING (trigger_id)
+    WINDOW events_before AS (PARTITION BY p.trigger_id ORDER BY p.event_id)
   ), batches AS (
     SELECT n.trigger_id, min(n.event_id) AS first, json_build_object('events', json_agg(
-      json_build_object('id', n.event_id::text, 'operation', n.operation, 'table', n.relation,
-        'new', n.new_row, 'old', n.old_row, 'role', n.role, 'xid', n.xid::text, 'at', n.recorded_at)
+      json_build_object('id', n.event_id::text, 'role', n.role, 'xid', n.xid::text,
+        'arguments', edge.event_arguments(n.arguments, jsonb_build_object('id', n.event_id::text,
+          'trigger', n.trigger_name, 'operation', n.operation, 'table', n.relation, 'at', n.recorded_at,
+          'new', n.new_row, 'old', n.old_row)))
       ORDER BY n.event_id)) AS payload
-    FROM numbered n GROUP BY n.trigger_id, n.place / n.size
+    FROM numbered n GROUP BY n.trigger_id, n.place / n.size, n.bytes_before / bytes_of_job
   ), added AS (
     SELECT FROM edge_queue.add_jobs((SELECT array_agg(ROW(
         'trigger/' || b.trigger_id, b.payload, NULL, NULL, 1000, NULL, 0::smallint,
@@ -85,8 +100,15 @@ BEGIN
     WHERE EXISTS (SELECT FROM batches)
   )
   SELECT (SELECT count(*) FROM picked) + 0 * (SELECT count(*) FROM added) INTO moved;
-  RETURN moved;
+  RETURN moved > 0 AND EXISTS (SELECT FROM edge.events);
 END $$;
+
+-- What one event passes, each value as text: so numbers keep their digits on the way through the node.
+CREATE OR REPLACE FUNCTION edge.event_arguments(arguments jsonb, event jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN arguments IS NULL THEN jsonb_build_array(event::text)
+    ELSE (SELECT jsonb_agg(a::text ORDER BY n) FROM jsonb_array_elements(arguments) WITH ORDINALITY u(a, n)) END
+$$;
 
 -- Jobs whose attempts are used up, and why.
 CREATE TABLE IF NOT EXISTS edge.dead_letters (
@@ -126,6 +148,16 @@ BEGIN
   RETURN coalesce(array_length(lost, 1), 0);
 END $$;
 
+-- Throws away what waits for triggers of tables, schedules and buckets that were dropped. Messages stay:
+-- another trigger may take their queue.
+CREATE OR REPLACE FUNCTION edge.forget_dropped_triggers() RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+  SELECT edge_queue.complete_jobs(array_agg(j.id)) FROM edge_queue.jobs j
+    WHERE starts_with(j.task_identifier, 'trigger/') AND j.locked_at IS NULL
+      AND NOT EXISTS (SELECT FROM edge.triggers t WHERE j.task_identifier = 'trigger/' || t.trigger_id)
+    HAVING count(*) > 0
+$$;
+
 -- Sends dead letters again: one, or all of a trigger's. Returns how many.
 CREATE OR REPLACE FUNCTION edge.replay(dead_letter bigint DEFAULT NULL, trigger_name text DEFAULT NULL)
 RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -161,10 +193,23 @@ CREATE OR REPLACE VIEW system.edge_jobs AS
     j.priority, j.run_at, j.attempts, j.last_error, j.created_at, j.locked_at AS started_at, j.key
   FROM edge_queue.jobs j;
 
+-- A job's payload for people: what is text on the way is JSON again.
+CREATE OR REPLACE FUNCTION edge.readable_payload(payload jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE
+    WHEN payload ? 'text' THEN payload - 'text' || jsonb_build_object('message', (payload ->> 'text')::jsonb)
+    WHEN payload ? 'events' THEN jsonb_build_object('events', (
+      SELECT jsonb_agg(e || jsonb_build_object('arguments', (
+        SELECT jsonb_agg(a::jsonb ORDER BY m) FROM jsonb_array_elements_text(e -> 'arguments') WITH ORDINALITY v(a, m)))
+        ORDER BY n) FROM jsonb_array_elements(payload -> 'events') WITH ORDINALITY u(e, n)))
+    ELSE payload END
+$$;
+
 CREATE OR REPLACE VIEW system.edge_dead_letters AS
-  SELECT d.dead_letter_id, d.job_id, d.trigger_name, d.payload, d.attempts, d.error, d.created_at, d.died_at
+  SELECT d.dead_letter_id, d.job_id, d.trigger_name, edge.readable_payload(d.payload) AS payload, d.attempts, d.error, d.created_at, d.died_at
   FROM edge.dead_letters d;
 
 GRANT SELECT ON system.edge_jobs, system.edge_dead_letters TO orla_admin;
-REVOKE ALL ON FUNCTION edge.relay_events(integer), edge.free_lost_jobs(), edge.replay(bigint, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION edge.relay_events(integer), edge.free_lost_jobs(), edge.forget_dropped_triggers(),
+  edge.event_arguments(jsonb, jsonb), edge.replay(bigint, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION edge.replay(bigint, text) TO orla_admin;

@@ -17,7 +17,7 @@ CREATE INDEX IF NOT EXISTS captured_payloads_age ON edge.captured_payloads USING
 CREATE OR REPLACE FUNCTION edge.replay_execution(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 BEGIN
-  RETURN edge.replay_execution_as(request, pg_catalog.current_schemas(true), CURRENT_USER);
+  RETURN edge.replay_execution_as(request, pg_catalog.current_schemas(true), CURRENT_USER) AS result;
 END $$;
 
 CREATE OR REPLACE FUNCTION edge.replay_execution_as(request jsonb, path name[], caller name) RETURNS jsonb
@@ -30,9 +30,8 @@ DECLARE
   given jsonb;
 BEGIN
   GET DIAGNOSTICS stack = PG_CONTEXT;
-  -- See edge.call (0005) on why this proves who calls.
-  IF NOT starts_with(split_part(stack, E'\n', 2),
-      split_part(stack, 'edge.replay_execution_as(', 1) || 'edge.replay_execution(') THEN
+  IF NOT edge.is_called_by(stack, 'edge.replay_execution_as', 'edge.replay_execution(jsonb)',
+      'edge.replay_execution_as(request, pg_catalog.current_schemas(true), CURRENT_USER) AS result') THEN
     RAISE EXCEPTION 'edge.replay_execution_as is not for direct use' USING ERRCODE = '42501';
   END IF;
   f := edge.locate_owned(request, path, caller);

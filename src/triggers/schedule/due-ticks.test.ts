@@ -91,7 +91,30 @@ Deno.test("seconds, names, and what is none of them", () => {
     6,
   );
   equal(ticks("@daily", "UTC", at("2026-01-01T00:00:00Z"), at("2026-01-02T23:00:00Z")).length, 2);
-  for (const wrong of ["", "* * *", "61 * * * *", "0 0 30 2 *", "every day"]) {
+  equal(
+    ticks("0 0 L 2 *", "UTC", at("2028-01-01T00:00:00Z"), at("2029-01-01T00:00:00Z"))[0],
+    "2028-02-29T00:00:00.000Z",
+  );
+  equal(
+    ticks("0 0 * * MON#2", "UTC", at("2026-03-01T00:00:00Z"), at("2026-03-31T00:00:00Z"))[0],
+    "2026-03-09T00:00:00.000Z",
+  );
+  for (
+    const wrong of [
+      ...[
+        "",
+        "* * *",
+        "61 * * * *",
+        "0 0 30 2 *",
+        "every day",
+        "*/0 * * * *",
+        "@every 5m",
+        "@reboot",
+      ],
+      // What croner would read, but not go on with: a moment, and years.
+      ...["2030-01-01T00:00:00", "0 0 0 1 1 * 2031"],
+    ]
+  ) {
     let message = "";
     try {
       parseSchedule(wrong, "UTC");

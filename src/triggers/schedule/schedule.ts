@@ -2,6 +2,9 @@
 import { Cron } from "croner";
 import { OrlaError } from "../../base/errors.ts";
 
+/** What we promise; croner reads more, such as a moment in ISO 8601 and a seventh field for years. */
+const promised = /^\s*(?:@\S+|\S+(?:\s+\S+){4,5})\s*$/;
+
 /** Throws `invalid_option` for what is no schedule, or names no time zone. */
 export function parseSchedule(schedule: string, timezone: string): Cron {
   if (!isTimezone(timezone)) {
@@ -10,6 +13,7 @@ export function parseSchedule(schedule: string, timezone: string): Cron {
     });
   }
   try {
+    if (!promised.test(schedule)) throw new Error("it has neither five fields nor six");
     // Paused: croner only computes; when a tick is due, the database decides who runs it.
     const cron = new Cron(schedule, { timezone, paused: true });
     if (cron.nextRun() === null) throw new Error("it never comes");
