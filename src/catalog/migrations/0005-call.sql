@@ -32,6 +32,13 @@ CREATE TABLE edge.nodes (
   sandbox jsonb NOT NULL DEFAULT '{}'
 );
 
+-- Whether `self`, whose PG_CONTEXT `stack` is, was called by `expected` in a plain expression. The words
+-- around the names depend on the server's language; the first frame, that of `self`, shows them. Without a
+-- search_path of its own Postgres inlines it: it costs nothing.
+CREATE FUNCTION edge.is_called_by(stack text, self text, expected text) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+RETURN starts_with(split_part(stack, E'\n', 2), split_part(stack, self || '(', 1) || expected);
+
 CREATE FUNCTION edge.invoke(function_id bigint, arguments jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -86,9 +93,7 @@ DECLARE
   f edge.functions;
 BEGIN
   GET DIAGNOSTICS stack = PG_CONTEXT;
-  -- The words around the names depend on the server's language; the first frame, ours, shows them.
-  IF NOT starts_with(split_part(stack, E'\n', 2),
-      split_part(stack, 'edge.call(', 1) || 'edge.invoke(bigint,jsonb)') THEN
+  IF NOT edge.is_called_by(stack, 'edge.call', 'edge.invoke(bigint,jsonb)') THEN
     RAISE EXCEPTION 'edge.call is not for direct use' USING ERRCODE = '42501',
       HINT = 'Call the edge function by its name.';
   END IF;
@@ -100,6 +105,15 @@ BEGIN
   END IF;
   RETURN edge.exchange(f, caller, NULL, arguments);
 END $$;
+
+-- Given values as a function with these parameters takes them: an array with one for each; without
+-- declared parameters, one payload.
+CREATE FUNCTION edge.fit_arguments(parameters jsonb, are_listed boolean, given jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE RETURN CASE
+  WHEN parameters IS NULL THEN CASE WHEN are_listed THEN given -> 0 ELSE given END
+  WHEN are_listed THEN given
+  WHEN parameters = '[]' THEN '[]'
+  ELSE jsonb_build_array(given) END;
 
 -- One call over the session's connection to a node. `extra` goes into the header: the trigger, a deadline.
 CREATE FUNCTION edge.exchange(f edge.functions, caller name, extra jsonb, arguments jsonb) RETURNS jsonb

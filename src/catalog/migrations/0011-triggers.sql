@@ -358,9 +358,8 @@ BEGIN
       DATATYPE = edge.at(request ->> 'position'),
       HINT = 'EXECUTE EDGE FUNCTION calls its function; EXECUTE EDGE FUNCTION … REPLAY repeats one of its events.';
   END IF;
-  PERFORM edge_queue.add_job(task, json_build_object('message', coalesce(request -> 'input',
-      jsonb_build_object('trigger', t.name, 'firedBy', caller, 'firedAt', clock_timestamp()))),
-    max_attempts := 1000, flags := ARRAY[task]);
+  PERFORM edge.add_job(task, json_build_object('message', coalesce(request -> 'input',
+    jsonb_build_object('trigger', t.name, 'firedBy', caller, 'firedAt', clock_timestamp()))));
   RETURN '{"statements": []}';
 END $$;
 

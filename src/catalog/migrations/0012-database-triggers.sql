@@ -16,12 +16,10 @@ CREATE FUNCTION edge.firing_trigger(id bigint, relation oid, trigger_name name) 
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   t edge.triggers;
-  genuine boolean;
 BEGIN
-  SELECT * INTO t FROM edge.triggers e WHERE e.trigger_id = id;
-  SELECT true INTO genuine FROM pg_trigger g
-    WHERE g.oid = t.pg_trigger AND g.tgrelid = relation AND g.tgname = trigger_name;
-  IF genuine THEN
+  SELECT e.* INTO t FROM edge.triggers e JOIN pg_trigger g ON g.oid = e.pg_trigger
+    WHERE e.trigger_id = id AND g.tgrelid = relation AND g.tgname = trigger_name;
+  IF t.trigger_id IS NOT NULL THEN
     RETURN t;
   END IF;
   WITH RECURSIVE line AS (
@@ -30,70 +28,65 @@ BEGIN
     UNION ALL
     SELECT g.oid, g.tgparentid FROM line l JOIN pg_trigger g ON g.oid = l.tgparentid
   )
-  SELECT true INTO genuine FROM line l WHERE l.oid = t.pg_trigger;
-  IF genuine IS NOT TRUE THEN
+  SELECT e.* INTO t FROM edge.triggers e JOIN line l ON l.oid = e.pg_trigger WHERE e.trigger_id = id;
+  IF t.trigger_id IS NULL THEN
     RAISE EXCEPTION 'trigger % is not an edge trigger', quote_ident(trigger_name) USING ERRCODE = '55000',
       HINT = 'Its edge trigger was dropped, or it was made by hand. Drop it, and use CREATE TRIGGER … EXECUTE EDGE FUNCTION.';
   END IF;
   RETURN t;
 END $$;
 
--- What the function is called with: the arguments as written, or the event.
+-- What the function is called with: the arguments as written, or the event. A loop, since a query per row
+-- costs thrice as much.
 CREATE FUNCTION edge.trigger_arguments(
-  t edge.triggers, operation text, relation regclass, new_row jsonb, old_row jsonb
-) RETURNS jsonb LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE WHEN t.arguments IS NULL OR t.arguments = '[]' THEN jsonb_build_object(
-      'trigger', t.name, 'operation', operation, 'table', relation::text, 'new', new_row, 'old', old_row)
-    ELSE (
-      SELECT jsonb_agg(CASE a ->> 'kind'
-        WHEN 'row' THEN CASE a ->> 'row' WHEN 'new' THEN new_row ELSE old_row END
-        WHEN 'column' THEN (CASE a ->> 'row' WHEN 'new' THEN new_row ELSE old_row END) -> (a ->> 'column')
-        ELSE a -> 'value' END ORDER BY n)
-      FROM jsonb_array_elements(t.arguments) WITH ORDINALITY u(a, n)) END
-$$;
+  t edge.triggers, parameters jsonb, operation text, relation regclass, new_row jsonb, old_row jsonb
+) RETURNS jsonb LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  written jsonb;
+  value jsonb;
+  given jsonb := '[]';
+BEGIN
+  IF t.arguments IS NULL OR t.arguments = '[]' THEN
+    RETURN edge.fit_arguments(parameters, false, jsonb_build_object('trigger', t.name,
+      'operation', operation, 'table', relation::text, 'new', new_row, 'old', old_row));
+  END IF;
+  FOR n IN 0 .. jsonb_array_length(t.arguments) - 1 LOOP
+    written := t.arguments -> n;
+    value := CASE written ->> 'row' WHEN 'new' THEN new_row WHEN 'old' THEN old_row ELSE written -> 'value' END;
+    IF written ->> 'kind' = 'column' THEN
+      value := value -> (written ->> 'column');
+    END IF;
+    given := given || jsonb_build_array(value);
+  END LOOP;
+  RETURN edge.fit_arguments(parameters, true, given);
+END $$;
 
--- Whether an argument list fits what the function declares: with parameters an array of that many values,
--- without any one payload.
-CREATE FUNCTION edge.fit_arguments(t edge.triggers, parameters jsonb, given jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE
-    WHEN parameters IS NULL AND jsonb_typeof(given) = 'array' THEN given -> 0
-    WHEN parameters IS NULL THEN given
-    WHEN jsonb_typeof(given) = 'array' THEN given
-    WHEN jsonb_array_length(parameters) = 0 THEN '[]'
-    ELSE jsonb_build_array(given) END
-$$;
-
--- With the platform's rights: calls the trigger's function for the writer. The result as the function gave it.
+-- With the platform's rights: calls the trigger's function for the writer. The columns that the row shall
+-- get, NULL where it stays as it is.
 CREATE FUNCTION edge.call_trigger(
   id bigint, relation oid, trigger_name name, operation text, new_row jsonb, old_row jsonb, caller name
 ) RETURNS jsonb LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   stack text;
-  above text;
   t edge.triggers;
   f edge.functions;
   parameters jsonb;
-  extra jsonb;
+  result jsonb;
   origin text;
 BEGIN
   GET DIAGNOSTICS stack = PG_CONTEXT;
-  above := split_part(stack, E'\n', 2);
-  IF NOT (starts_with(above, split_part(stack, 'edge.call_trigger(', 1) || 'edge.fire_row()')
-    OR starts_with(above, split_part(stack, 'edge.call_trigger(', 1) || 'edge.fire_after()')) THEN
+  IF NOT (edge.is_called_by(stack, 'edge.call_trigger', 'edge.fire_row()')
+    OR edge.is_called_by(stack, 'edge.call_trigger', 'edge.fire_after()')) THEN
     RAISE EXCEPTION 'edge.call_trigger is not for direct use' USING ERRCODE = '42501';
   END IF;
   t := edge.firing_trigger(id, relation, trigger_name);
   SELECT * INTO f FROM edge.functions e WHERE e.function_id = t.function_id;
   SELECT e.parameters INTO parameters FROM edge.versions e WHERE e.version_id = f.current_version_id;
-  extra := jsonb_build_object('trigger', t.name, 'kind', 'database',
-    'deadlineMs', t.options -> 'deadlineMs');
   BEGIN
-    RETURN jsonb_build_object('result', edge.exchange(f, caller, extra,
-      edge.fit_arguments(t, parameters,
-        edge.trigger_arguments(t, operation, relation::regclass, new_row, old_row))),
-      'function', f.wrapper::regproc::text);
+    result := edge.exchange(f, caller,
+      jsonb_build_object('trigger', t.name, 'kind', 'database', 'deadlineMs', t.options -> 'deadlineMs'),
+      edge.trigger_arguments(t, parameters, operation, relation, new_row, old_row));
   EXCEPTION
     WHEN query_canceled OR OTHERS THEN
       GET STACKED DIAGNOSTICS origin = PG_DATATYPE_NAME;
@@ -103,7 +96,7 @@ BEGIN
         RAISE;
       ELSIF t.options ->> 'onError' = 'allow' THEN
         RAISE WARNING 'trigger % let a row through: %', quote_ident(trigger_name), SQLERRM;
-        RETURN '{"result": true}';
+        RETURN NULL;
       ELSIF SQLSTATE = '38000' THEN
         -- What the function threw is why the row is refused.
         RAISE EXCEPTION USING ERRCODE = '23514', MESSAGE = SQLERRM,
@@ -113,41 +106,40 @@ BEGIN
       END IF;
       RAISE;
   END;
+  IF result IS NULL OR result = 'true' OR t.spec ->> 'timing' = 'after' AND result <> 'false' THEN
+    RETURN NULL;
+  END IF;
+  RETURN edge.row_changes(result, new_row, f.wrapper, trigger_name, relation);
 END $$;
 
 -- What a result means to a row: whether it is refused, and which columns it gets.
 CREATE FUNCTION edge.row_changes(
-  answer jsonb, current_row jsonb, trigger_name name, relation regclass, may_change boolean
+  result jsonb, current_row jsonb, function regproc, trigger_name name, relation oid
 ) RETURNS jsonb LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  result jsonb := answer -> 'result';
-  shown name;
+  shown name := (SELECT c.relname FROM pg_class c WHERE c.oid = relation);
   unknown text;
 BEGIN
-  IF result IS NULL OR result IN ('true', 'null') THEN
-    RETURN NULL;
-  END IF;
-  SELECT c.relname INTO shown FROM pg_class c WHERE c.oid = relation;
   CASE jsonb_typeof(result)
     WHEN 'boolean' THEN
       RAISE EXCEPTION 'new row for relation "%" was refused by trigger "%"', shown, trigger_name
         USING ERRCODE = '23514', CONSTRAINT = trigger_name,
-          HINT = format('Edge function %s returned false.', answer ->> 'function');
+          HINT = format('Edge function %s returned false.', function);
     WHEN 'object' THEN
-      IF NOT may_change THEN
+      IF current_row IS NULL THEN
         RAISE EXCEPTION 'edge function % returned an object, but there is no row to change',
-          answer ->> 'function' USING ERRCODE = '22023', HINT = 'Return true, false or nothing.';
+          function USING ERRCODE = '22023', HINT = 'Return true, false or nothing.';
       END IF;
       SELECT string_agg(quote_ident(k), ', ') INTO unknown FROM jsonb_object_keys(result) k
         WHERE NOT current_row ? k;
       IF unknown IS NOT NULL THEN
         RAISE EXCEPTION 'edge function % returned columns that "%" does not have: %',
-          answer ->> 'function', shown, unknown
+          function, shown, unknown
           USING ERRCODE = '42703', HINT = 'Return true, false, nothing, or an object of the columns to set.';
       END IF;
       RETURN result;
     ELSE
-      RAISE EXCEPTION 'edge function % returned % to trigger "%"', answer ->> 'function',
+      RAISE EXCEPTION 'edge function % returned % to trigger "%"', function,
         CASE jsonb_typeof(result) WHEN 'array' THEN 'an array' ELSE 'a ' || jsonb_typeof(result) END, trigger_name
         USING ERRCODE = '22023', HINT = 'Return true, false, nothing, or an object of the columns to set.';
   END CASE;
@@ -156,23 +148,20 @@ END $$;
 CREATE FUNCTION edge.fire_row() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  answer jsonb;
+  new_row jsonb;
+  old_row jsonb;
   changes jsonb;
 BEGIN
-  IF TG_LEVEL = 'STATEMENT' THEN
-    answer := edge.call_trigger(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, lower(TG_OP), NULL, NULL, CURRENT_USER);
-    PERFORM edge.row_changes(answer, NULL, TG_NAME, TG_RELID::regclass, false);
-    RETURN NULL;
-  ELSIF TG_OP = 'DELETE' THEN
-    answer := edge.call_trigger(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, 'delete', NULL, to_jsonb(OLD), CURRENT_USER);
-    PERFORM edge.row_changes(answer, NULL, TG_NAME, TG_RELID::regclass, false);
-    RETURN OLD;
+  IF TG_LEVEL = 'ROW' THEN
+    new_row := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END;
+    old_row := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END;
   END IF;
-  answer := edge.call_trigger(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, lower(TG_OP), to_jsonb(NEW),
-    CASE TG_OP WHEN 'UPDATE' THEN to_jsonb(OLD) END, CURRENT_USER);
-  changes := edge.row_changes(answer, to_jsonb(NEW), TG_NAME, TG_RELID::regclass, true);
+  changes := edge.call_trigger(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, lower(TG_OP), new_row, old_row, CURRENT_USER);
   IF changes IS NOT NULL THEN
     NEW := jsonb_populate_record(NEW, changes);
+  END IF;
+  IF TG_OP = 'DELETE' THEN
+    RETURN OLD;
   END IF;
   RETURN NEW;
 END $$;
@@ -180,7 +169,8 @@ END $$;
 CREATE FUNCTION edge.fire_after() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  answer jsonb;
+  -- By an assignment, not PERFORM: so the frame above call_trigger is this function.
+  unused jsonb;
   new_rows jsonb;
   old_rows jsonb;
 BEGIN
@@ -195,10 +185,8 @@ BEGIN
       SELECT coalesce(jsonb_agg(to_jsonb(o)), '[]') INTO old_rows FROM edge_old o;
     END IF;
   END IF;
-  answer := edge.call_trigger(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, lower(TG_OP), new_rows, old_rows, CURRENT_USER);
-  IF answer -> 'result' = 'false' THEN
-    PERFORM edge.row_changes(answer, NULL, TG_NAME, TG_RELID::regclass, false);
-  END IF;
+  -- Nothing is left to change.
+  unused := edge.call_trigger(TG_ARGV[0]::bigint, TG_RELID, TG_NAME, lower(TG_OP), new_rows, old_rows, CURRENT_USER);
   RETURN NULL;
 END $$;
 
@@ -226,8 +214,7 @@ DECLARE
   recorded bigint;
 BEGIN
   GET DIAGNOSTICS stack = PG_CONTEXT;
-  IF NOT starts_with(split_part(stack, E'\n', 2),
-      split_part(stack, 'edge.record_event(', 1) || 'edge.fire_later()') THEN
+  IF NOT edge.is_called_by(stack, 'edge.record_event', 'edge.fire_later()') THEN
     RAISE EXCEPTION 'edge.record_event is not for direct use' USING ERRCODE = '42501';
   END IF;
   t := edge.firing_trigger(id, relation, trigger_name);
@@ -286,5 +273,5 @@ CREATE TRIGGER announce AFTER INSERT ON edge.events
   FOR EACH STATEMENT EXECUTE FUNCTION edge.announce_events();
 
 REVOKE ALL ON FUNCTION edge.firing_trigger(bigint, oid, name),
-  edge.trigger_arguments(edge.triggers, text, regclass, jsonb, jsonb),
-  edge.fit_arguments(edge.triggers, jsonb, jsonb) FROM PUBLIC;
+  edge.trigger_arguments(edge.triggers, jsonb, text, regclass, jsonb, jsonb),
+  edge.row_changes(jsonb, jsonb, regproc, name, oid) FROM PUBLIC;

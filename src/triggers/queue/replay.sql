@@ -27,12 +27,9 @@ DECLARE
   f edge.functions;
   v edge.versions;
   c edge.captured_payloads;
-  given jsonb;
 BEGIN
   GET DIAGNOSTICS stack = PG_CONTEXT;
-  -- See edge.call (0005) on why this proves who calls.
-  IF NOT starts_with(split_part(stack, E'\n', 2),
-      split_part(stack, 'edge.replay_execution_as(', 1) || 'edge.replay_execution(') THEN
+  IF NOT edge.is_called_by(stack, 'edge.replay_execution_as', 'edge.replay_execution(jsonb)') THEN
     RAISE EXCEPTION 'edge.replay_execution_as is not for direct use' USING ERRCODE = '42501';
   END IF;
   f := edge.locate_owned(request, path, caller);
@@ -56,14 +53,10 @@ BEGIN
     RAISE EXCEPTION 'edge function % has no version %', quote_ident(f.name), request ->> 'version'
       USING ERRCODE = '42704', DATATYPE = edge.at(request ->> 'position');
   END IF;
-  given := CASE
-    WHEN c.shape = 'request' THEN c.input
-    WHEN v.parameters IS NULL THEN CASE c.shape WHEN 'arguments' THEN c.input -> 0 ELSE c.input END
-    WHEN c.shape = 'arguments' THEN c.input
-    WHEN jsonb_array_length(v.parameters) = 0 THEN '[]'
-    ELSE jsonb_build_array(c.input) END;
   f.current_version_id := v.version_id;
   RETURN edge.exchange(f, caller,
     jsonb_build_object('trigger', c.trigger_name, 'eventId', c.event_id, 'kind', 'sql',
-      'request', c.shape = 'request'), given);
+      'request', c.shape = 'request'),
+    CASE c.shape WHEN 'request' THEN c.input
+      ELSE edge.fit_arguments(v.parameters, c.shape = 'arguments', c.input) END);
 END $$;
