@@ -109,7 +109,7 @@ END $$;
 -- Given values as a function with these parameters takes them: an array with one for each; without
 -- declared parameters, one payload.
 CREATE FUNCTION edge.fit_arguments(parameters jsonb, are_listed boolean, given jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE RETURN CASE
+LANGUAGE sql STABLE RETURN CASE
   WHEN parameters IS NULL THEN CASE WHEN are_listed THEN given -> 0 ELSE given END
   WHEN are_listed THEN given
   WHEN parameters = '[]' THEN '[]'

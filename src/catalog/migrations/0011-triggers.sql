@@ -59,8 +59,7 @@ DECLARE
   found edge.triggers;
 BEGIN
   SELECT t.* INTO found FROM edge.triggers t
-    WHERE t.name = request ->> 'name' AND t.schema_name = ANY (
-      CASE WHEN request ->> 'schema' IS NULL THEN path ELSE ARRAY[(request ->> 'schema')::name] END)
+    WHERE t.name = request ->> 'name' AND t.schema_name = ANY (edge.searched(request, path))
     ORDER BY array_position(path, t.schema_name) LIMIT 1 FOR UPDATE;
   IF found.trigger_id IS NULL THEN
     RETURN NULL;
@@ -92,8 +91,7 @@ DECLARE
   found oid;
 BEGIN
   SELECT c.oid INTO found FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relname = named ->> 'name' AND n.nspname = ANY (
-      CASE WHEN named ->> 'schema' IS NULL THEN path ELSE ARRAY[(named ->> 'schema')::name] END)
+    WHERE c.relname = named ->> 'name' AND n.nspname = ANY (edge.searched(named, path))
     ORDER BY array_position(path, n.nspname) LIMIT 1;
   IF found IS NULL THEN
     RAISE EXCEPTION 'relation "%" does not exist', concat_ws('.', named ->> 'schema', named ->> 'name')
@@ -205,10 +203,8 @@ BEGIN
       WHERE c.oid = relation;
     source := jsonb_set(source, '{table}', to_jsonb(relation::regclass::text));
   ELSE
-    target := coalesce(request ->> 'schema', (
-      SELECT s FROM unnest(path) WITH ORDINALITY u(s, n)
-      WHERE s <> 'pg_catalog' AND s !~ '^pg_temp' ORDER BY n LIMIT 1));
-    IF target IS NULL OR NOT EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = target) THEN
+    target := edge.creation_schema(request, path);
+    IF NOT EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = target) THEN
       RAISE EXCEPTION 'schema "%" does not exist', target USING ERRCODE = '3F000', DATATYPE = place;
     ELSIF NOT has_schema_privilege(caller, target, 'CREATE') THEN
       RAISE EXCEPTION 'permission denied for schema %', target USING ERRCODE = '42501', DATATYPE = place;
@@ -401,7 +397,7 @@ GRANT EXECUTE ON FUNCTION edge.apply_trigger(text, jsonb) TO PUBLIC;
 CREATE FUNCTION edge.trigger_definitions() RETURNS TABLE (definition jsonb)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT jsonb_build_object('triggerId', t.trigger_id::text,
-    'namespace', CASE t.schema_name WHEN 'public' THEN 'default' ELSE t.schema_name END,
+    'namespace', edge.namespace_of(t.schema_name),
     'name', t.name, 'kind', t.kind, 'functionId', t.function_id::text, 'spec', t.spec,
     'arguments', t.arguments, 'options', t.options, 'enabled', t.enabled,
     'owner', pg_get_userbyid(t.owner), 'secret', s.secret)
@@ -413,10 +409,9 @@ $$;
 CREATE VIEW system.edge_triggers AS
   SELECT
     coalesce(g.tgname, t.name)::text AS name,
-    CASE t.schema_name WHEN 'public' THEN 'default' ELSE t.schema_name::text END AS namespace,
+    edge.namespace_of(t.schema_name) AS namespace,
     t.kind,
-    CASE f.schema_name WHEN 'public' THEN f.name::text
-      ELSE f.schema_name || '/' || f.name END AS function_id,
+    edge.public_id(f.schema_name, f.name) AS function_id,
     g.tgrelid::regclass::text AS "table",
     CASE t.kind WHEN 'database' THEN pg_get_triggerdef(g.oid)
       WHEN 'http' THEN concat_ws(' ', t.spec ->> 'method', concat(t.spec ->> 'host', t.spec ->> 'path'))
