@@ -76,8 +76,8 @@ export const queue: Row = {
 };
 
 async function measureThroughput(context: RowContext, client: SqlClient): Promise<Table> {
-  const messages = context.quick ? 1000 : 4000;
-  const rounds = context.quick ? 2 : 5;
+  const messages = context.quick ? 1000 : 2000;
+  const rounds = context.quick ? 2 : 4;
   const turns = await takeTurns(rounds, contenders, (contender, round) => {
     context.progress(`queue: ${contender.name}, turn ${round + 1} of ${rounds}`);
     return throughput(client, contender, messages);
@@ -115,7 +115,7 @@ async function measureLatency(
   orla: Orla,
   peer: GraphileWorker,
 ): Promise<Table> {
-  const messages = context.quick ? 40 : 200;
+  const messages = context.quick ? 40 : 150;
   const sentAt = new Map<Contender, Map<string, number>>([
     [defaults, new Map()],
     [bare, new Map()],
