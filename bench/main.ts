@@ -16,6 +16,7 @@ import { gateway } from "./rows/gateway.ts";
 import { held } from "./rows/held.ts";
 import { memory } from "./rows/memory.ts";
 import { python } from "./rows/python.ts";
+import { queue } from "./rows/queue.ts";
 import { sql } from "./rows/sql.ts";
 import { startup } from "./rows/startup.ts";
 import { triggers } from "./rows/triggers.ts";
@@ -34,6 +35,7 @@ const rows: readonly Row[] = [
   held,
   wasm,
   triggers,
+  queue,
 ];
 
 function usage(): string {

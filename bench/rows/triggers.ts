@@ -1,4 +1,4 @@
-/** What a trigger adds to an insert: none, one in PL/pgSQL, one that calls an edge function, and one that leaves it to the queue. */
+/** What a trigger adds to an insert: none, one in PL/pgSQL, those that call an edge function, and one that leaves it to the queue. */
 import { type SqlClient, startFreshOrla } from "../orla.ts";
 import { takeTurns } from "../rounds.ts";
 import type { Row, RowContext } from "../row.ts";
@@ -36,7 +36,13 @@ const later: Contender = {
     CREATE TRIGGER t_later AFTER INSERT ON t_later FOR EACH ROW BATCH_SIZE = 500
       EXECUTE EDGE FUNCTION note_rows(NEW.*)`,
 };
-const contenders = [none, plpgsql, edge, later];
+const sync: Contender = {
+  name: "AFTER, edge function with SYNC",
+  table: "t_sync",
+  trigger: `CREATE TRIGGER t_sync AFTER INSERT ON t_sync FOR EACH ROW SYNC = true
+      EXECUTE EDGE FUNCTION check_row(NEW.*)`,
+};
+const contenders = [none, plpgsql, edge, sync, later];
 
 export const triggers: Row = {
   name: "triggers",

@@ -18,6 +18,7 @@ import { FunctionCache, type FunctionChange } from "./function-cache.ts";
 import { type InstanceReport, reportInstances } from "./instance-report.ts";
 import { type NodeDescription, type NodeRegistration, registerNode } from "./node-registration.ts";
 import type { Queryable } from "./queryable.ts";
+import { Refresh } from "./refresh.ts";
 
 export interface CatalogOptions {
   /** The platform's own login: `edge` belongs to it. */
@@ -59,11 +60,10 @@ export class Catalog implements FunctionDirectory, AsyncDisposable {
   readonly #cache = new FunctionCache();
   readonly #listeners = new Set<ChangeListener>();
   readonly #registrations = new Set<NodeRegistration>();
+  readonly #refresh = new Refresh(() => this.#lookTwice());
   #connection: Connection | undefined;
   /** The database's snapshot that the cache shows. */
   #snapshot: string | null = null;
-  #running: Promise<void> | undefined;
-  #queued: Promise<void> | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
 
   private constructor(log: Logger) {
@@ -139,15 +139,7 @@ export class Catalog implements FunctionDirectory, AsyncDisposable {
 
   /** Rejects with `unavailable` while the database is away. */
   sync(): Promise<void> {
-    // One that has not begun serves everybody who asks meanwhile; one under way may have looked already.
-    if (this.#queued !== undefined) return this.#queued;
-    if (this.#running === undefined) return this.#start();
-    const started = this.#running.catch(() => {}).then(() => {
-      this.#queued = undefined;
-      return this.#start();
-    });
-    this.#queued = started;
-    return started;
+    return this.#refresh.now();
   }
 
   /** By which Postgres proves to the callback endpoint that it is Postgres. */
@@ -191,7 +183,7 @@ export class Catalog implements FunctionDirectory, AsyncDisposable {
     clearInterval(this.#timer);
     for (const registration of this.#registrations) await registration.close();
     await this.#connection?.close();
-    await Promise.allSettled([this.#running, this.#queued]);
+    await this.#refresh.settled();
     this.#listeners.clear();
   }
 
@@ -205,19 +197,15 @@ export class Catalog implements FunctionDirectory, AsyncDisposable {
     return this.#connection.query(text, values);
   }
 
-  #start(): Promise<void> {
+  async #lookTwice(): Promise<void> {
     const database: Queryable = { query: (text, values) => this.#query(text, values) };
-    const running = this.#look(database)
-      .catch((thrown) => {
-        // Looking changes nothing: when the connection broke under it, look again on the next one.
-        if (thrown instanceof OrlaError && thrown.retryable) return this.#look(database);
-        throw thrown;
-      })
-      .finally(() => {
-        if (this.#running === running) this.#running = undefined;
-      });
-    this.#running = running;
-    return running;
+    try {
+      await this.#look(database);
+    } catch (thrown) {
+      // Looking changes nothing: when the connection broke under it, look again on the next one.
+      if (!(thrown instanceof OrlaError && thrown.retryable)) throw thrown;
+      await this.#look(database);
+    }
   }
 
   #syncInBackground(): void {

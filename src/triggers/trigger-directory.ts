@@ -7,6 +7,7 @@ import type { ClientConfig } from "pg";
 import { z } from "zod";
 import type { Logger } from "../base/log.ts";
 import { Connection } from "../catalog/connection.ts";
+import { Refresh } from "../catalog/refresh.ts";
 import { qualifiedName } from "../functions/function.ts";
 import { type Trigger, type TriggerKind, type TriggerOf, triggerSchema } from "./trigger.ts";
 
@@ -27,11 +28,10 @@ export class TriggerDirectory implements AsyncDisposable {
   readonly #log: Logger;
   readonly #listeners = new Set<() => void>();
   readonly #eventListeners = new Set<() => void>();
+  readonly #refresh = new Refresh(() => this.#look((text) => this.#query(text)));
   #connection: Connection | undefined;
   #triggers: readonly Trigger[] = [];
   #byName: ReadonlyMap<string, Trigger> = new Map();
-  #looking: Promise<void> | undefined;
-  #again: Promise<void> | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
 
   private constructor(log: Logger) {
@@ -88,30 +88,14 @@ export class TriggerDirectory implements AsyncDisposable {
 
   /** Returns once every change committed before the call is in memory. */
   sync(): Promise<void> {
-    // One under way may have looked already; one that waits for it serves everybody who asks.
-    if (this.#again !== undefined) return this.#again;
-    if (this.#looking === undefined) return this.#start();
-    const again = this.#looking.catch(() => {}).then(() => {
-      this.#again = undefined;
-      return this.#start();
-    });
-    this.#again = again;
-    return again;
+    return this.#refresh.now();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
     await this.#connection?.close();
-    await Promise.allSettled([this.#looking, this.#again]);
+    await this.#refresh.settled();
     this.#listeners.clear();
-  }
-
-  #start(): Promise<void> {
-    const looking = this.#look((text) => this.#query(text)).finally(() => {
-      if (this.#looking === looking) this.#looking = undefined;
-    });
-    this.#looking = looking;
-    return looking;
   }
 
   #query(text: string): Promise<{ rows: unknown[] }> {

@@ -122,12 +122,18 @@ CREATE CONSTRAINT TRIGGER finished AFTER INSERT OR UPDATE ON edge.functions
   DEFERRABLE INITIALLY DEFERRED
   FOR EACH ROW EXECUTE FUNCTION edge.refuse_unfinished();
 
+-- The namespace of a schema, and the name that people call a function of it by.
+CREATE FUNCTION edge.namespace_of(schema_name name) RETURNS text LANGUAGE sql IMMUTABLE
+RETURN CASE schema_name WHEN 'public' THEN 'default' ELSE schema_name::text END;
+CREATE FUNCTION edge.public_id(schema_name name, function_name name) RETURNS text LANGUAGE sql IMMUTABLE
+RETURN CASE schema_name WHEN 'public' THEN function_name::text ELSE schema_name || '/' || function_name END;
+
 -- A version as the platform's FunctionVersion: what nodes cache, and what edge.call sends along.
 CREATE FUNCTION edge.definition(id bigint) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT jsonb_build_object(
     'functionId', f.function_id::text, 'versionId', v.version_id::text, 'version', v.version,
-    'namespace', CASE f.schema_name WHEN 'public' THEN 'default' ELSE f.schema_name END,
+    'namespace', edge.namespace_of(f.schema_name),
     'name', f.name, 'language', v.language, 'parameters', v.parameters, 'returns', v.returns,
     'code', v.code,
     'module', jsonb_build_object(

@@ -23,16 +23,39 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT 'orla:' || coalesce("position", '')
 $$;
 
--- The edge function that `schema` and `name` mean to the caller, locked; nothing if there is none.
+-- The schemas in which a name is looked for: the one that is given, or the caller's path.
+CREATE FUNCTION edge.searched(request jsonb, path name[]) RETURNS name[] LANGUAGE sql IMMUTABLE
+RETURN CASE WHEN request ->> 'schema' IS NULL THEN path ELSE ARRAY[(request ->> 'schema')::name] END;
+
+-- The schema in which something is made: the one that is given, or, as current_schema(), the first of the
+-- path that is not put there by Postgres itself.
+CREATE FUNCTION edge.creation_schema(request jsonb, path name[]) RETURNS name
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  target name := coalesce((request ->> 'schema')::name, (
+    SELECT s FROM unnest(path) WITH ORDINALITY u(s, n)
+    WHERE s <> 'pg_catalog' AND s !~ '^pg_temp' ORDER BY n LIMIT 1));
+BEGIN
+  IF target IS NULL THEN
+    RAISE EXCEPTION 'no schema has been selected to create in'
+      USING ERRCODE = '3F000', DATATYPE = edge.at(request ->> 'position');
+  END IF;
+  RETURN target;
+END $$;
+
+-- The edge function that `schema` and `name` mean to the caller; nothing if there is none.
+CREATE FUNCTION edge.find(request jsonb, path name[]) RETURNS SETOF edge.functions
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT f.* FROM edge.functions f
+  WHERE f.name = request ->> 'name' AND f.schema_name = ANY (edge.searched(request, path))
+  ORDER BY array_position(path, f.schema_name) LIMIT 1
+$$;
+
+-- The same, locked.
 CREATE FUNCTION edge.locate(request jsonb, path name[]) RETURNS SETOF edge.functions
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
   SELECT f.* FROM edge.functions f
-  WHERE f.name = request ->> 'name'
-    AND f.schema_name = ANY (
-      CASE WHEN request ->> 'schema' IS NULL THEN path ELSE ARRAY[(request ->> 'schema')::name] END)
-  ORDER BY array_position(path, f.schema_name)
-  LIMIT 1
-  FOR UPDATE
+  WHERE f.function_id = (SELECT found.function_id FROM edge.find(request, path) found) FOR UPDATE
 $$;
 
 CREATE FUNCTION edge.refuse_missing(request jsonb) RETURNS void
@@ -46,12 +69,10 @@ BEGIN
     ELSE 'LIST EDGE FUNCTIONS shows those that exist.' END;
 END $$;
 
-CREATE FUNCTION edge.locate_owned(request jsonb, path name[], caller name) RETURNS edge.functions
+-- `found` is what the request names, if anything: its owner may go on.
+CREATE FUNCTION edge.require_owned(found edge.functions, request jsonb, caller name) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  found edge.functions;
 BEGIN
-  SELECT * INTO found FROM edge.locate(request, path);
   IF found.function_id IS NULL THEN
     PERFORM edge.refuse_missing(request);
   END IF;
@@ -62,6 +83,15 @@ BEGIN
         concat_ws('.', quote_ident(request ->> 'schema'), quote_ident(request ->> 'name'))
       USING ERRCODE = '42501', DATATYPE = edge.at(request ->> 'position');
   END IF;
+END $$;
+
+CREATE FUNCTION edge.locate_owned(request jsonb, path name[], caller name) RETURNS edge.functions
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  found edge.functions;
+BEGIN
+  SELECT * INTO found FROM edge.locate(request, path);
+  PERFORM edge.require_owned(found, request, caller);
   RETURN found;
 END $$;
 

@@ -14,16 +14,7 @@ BEGIN
     RAISE EXCEPTION 'the name of an edge function cannot contain a slash' USING ERRCODE = '42602',
       DATATYPE = place;
   END IF;
-  IF request ->> 'schema' IS NOT NULL THEN
-    target := request ->> 'schema';
-  ELSE
-    -- As current_schema(): the first of the path that is not put there by Postgres itself.
-    SELECT s INTO target FROM unnest(path) WITH ORDINALITY u(s, n)
-      WHERE s <> 'pg_catalog' AND s !~ '^pg_temp' ORDER BY n LIMIT 1;
-    IF target IS NULL THEN
-      RAISE EXCEPTION 'no schema has been selected to create in' USING ERRCODE = '3F000', DATATYPE = place;
-    END IF;
-  END IF;
+  target := edge.creation_schema(request, path);
   IF target IN ('edge', 'system', 'edge_dblink', 'information_schema', 'default') OR target ~ '^pg_' THEN
     RAISE EXCEPTION 'schema "%" cannot hold edge functions', target
       USING ERRCODE = '42939', DATATYPE = place, HINT = CASE target
@@ -141,7 +132,7 @@ DECLARE
   statements text[];
 BEGIN
   IF coalesce((request ->> 'ifExists')::boolean, false)
-    AND NOT EXISTS (SELECT FROM edge.locate(request, path)) THEN
+    AND NOT EXISTS (SELECT FROM edge.find(request, path)) THEN
     RAISE NOTICE 'edge function % does not exist, skipping', quote_ident(request ->> 'name');
     RETURN '{"statements": []}';
   END IF;

@@ -124,6 +124,15 @@ BEGIN
   RETURN edge.exchange(f, caller, NULL, arguments);
 END $$;
 
+-- Given values as a function with these parameters takes them: an array with one for each; without
+-- declared parameters, one payload.
+CREATE FUNCTION edge.fit_arguments(parameters jsonb, are_listed boolean, given jsonb) RETURNS jsonb
+LANGUAGE sql STABLE RETURN CASE
+  WHEN parameters IS NULL THEN CASE WHEN are_listed THEN given -> 0 ELSE given END
+  WHEN are_listed THEN given
+  WHEN parameters = '[]' THEN '[]'
+  ELSE jsonb_build_array(given) END;
+
 -- One call over the session's connection to a node. `extra` goes into the header: the trigger, a deadline.
 CREATE FUNCTION edge.exchange(f edge.functions, caller name, extra jsonb, arguments jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$

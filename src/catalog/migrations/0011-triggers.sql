@@ -64,8 +64,7 @@ DECLARE
   found edge.triggers;
 BEGIN
   SELECT t.* INTO found FROM edge.triggers t
-    WHERE t.name = request ->> 'name' AND t.schema_name = ANY (
-      CASE WHEN request ->> 'schema' IS NULL THEN path ELSE ARRAY[(request ->> 'schema')::name] END)
+    WHERE t.name = request ->> 'name' AND t.schema_name = ANY (edge.searched(request, path))
     ORDER BY array_position(path, t.schema_name) LIMIT 1 FOR UPDATE;
   IF found.trigger_id IS NULL THEN
     RETURN NULL;
@@ -97,8 +96,7 @@ DECLARE
   found oid;
 BEGIN
   SELECT c.oid INTO found FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relname = named ->> 'name' AND n.nspname = ANY (
-      CASE WHEN named ->> 'schema' IS NULL THEN path ELSE ARRAY[(named ->> 'schema')::name] END)
+    WHERE c.relname = named ->> 'name' AND n.nspname = ANY (edge.searched(named, path))
     ORDER BY array_position(path, n.nspname) LIMIT 1;
   IF found IS NULL THEN
     RAISE EXCEPTION 'relation "%" does not exist', concat_ws('.', named ->> 'schema', named ->> 'name')
@@ -140,58 +138,6 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       ELSE 'later' END, t.trigger_id)))
 $$;
 
--- Two triggers that the same requests would match. Whoever makes one waits for those that are making the
--- same, so that what is refused can always be told the other's name.
-CREATE FUNCTION edge.refuse_taken_route(wanted jsonb, own bigint, "position" text) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  other edge.triggers;
-BEGIN
-  PERFORM pg_advisory_xact_lock(hashtextextended(
-    format('orla route %s %s %s', wanted ->> 'method', wanted ->> 'host', wanted ->> 'route'), 0));
-  SELECT o.* INTO other FROM edge.triggers o WHERE o.kind = 'http' AND o.trigger_id IS DISTINCT FROM own
-    AND o.spec ->> 'host' IS NOT DISTINCT FROM wanted ->> 'host'
-    AND o.spec ->> 'method' = wanted ->> 'method' AND o.spec ->> 'route' = wanted ->> 'route';
-  IF other.trigger_id IS NOT NULL THEN
-    RAISE EXCEPTION 'trigger % answers % already', quote_ident(other.name),
-        concat(other.spec ->> 'method', ' ', other.spec ->> 'host', other.spec ->> 'path')
-      USING ERRCODE = '42710', DATATYPE = edge.at("position"),
-        HINT = 'Requests would match both. Choose another path, method or host.';
-  END IF;
-END $$;
-
--- Keeps the SECRET of a signed webhook's sender, and refuses options that would mean nothing with the
--- trigger's AUTH. The request names those it gives, and the kinds of AUTH they belong to.
-CREATE FUNCTION edge.settle_auth(t edge.triggers, request jsonb) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  auth text := coalesce(t.options ->> 'auth', 'none');
-  stray record;
-BEGIN
-  SELECT o.key AS name, string_agg(quote_literal(a), ', ' ORDER BY n) AS auths INTO stray
-    FROM jsonb_each(request -> 'auths') o, jsonb_array_elements_text(o.value) WITH ORDINALITY u(a, n)
-    WHERE NOT o.value ? auth GROUP BY o.key LIMIT 1;
-  IF stray.name IS NOT NULL THEN
-    RAISE EXCEPTION '% means nothing with AUTH = %', stray.name, quote_literal(auth)
-      USING ERRCODE = '22023', DATATYPE = edge.at(coalesce(
-          request #>> ARRAY['positions', stray.name], request ->> 'position')),
-        HINT = format('It goes with AUTH = %s.', stray.auths);
-  END IF;
-  IF request ->> 'secret' IS NOT NULL THEN
-    INSERT INTO edge.trigger_secrets VALUES (t.trigger_id, request ->> 'secret')
-      ON CONFLICT (trigger_id) DO UPDATE SET secret = excluded.secret;
-  ELSIF request ? 'secret' OR NOT request -> 'signed' ? auth THEN
-    DELETE FROM edge.trigger_secrets s WHERE s.trigger_id = t.trigger_id;
-  END IF;
-  IF request -> 'signed' ? auth
-    AND NOT EXISTS (SELECT FROM edge.trigger_secrets s WHERE s.trigger_id = t.trigger_id) THEN
-    RAISE EXCEPTION 'AUTH = % needs a SECRET', quote_literal(auth)
-      USING ERRCODE = '22023', DATATYPE = edge.at(coalesce(
-          request #>> '{positions,AUTH}', request ->> 'position')),
-        HINT = 'It is the signing key that the sender shows.';
-  END IF;
-END $$;
-
 CREATE FUNCTION edge.ddl_create_trigger(request jsonb, path name[], caller name) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -223,10 +169,8 @@ BEGIN
     passed := edge.resolve_trigger_arguments(passed, relation);
     PERFORM edge.check_argument_count(f, passed, edge.at(request #>> '{function,position}'));
   ELSE
-    target := coalesce(request ->> 'schema', (
-      SELECT s FROM unnest(path) WITH ORDINALITY u(s, n)
-      WHERE s <> 'pg_catalog' AND s !~ '^pg_temp' ORDER BY n LIMIT 1));
-    IF target IS NULL OR NOT EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = target) THEN
+    target := edge.creation_schema(request, path);
+    IF NOT EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = target) THEN
       RAISE EXCEPTION 'schema "%" does not exist', target USING ERRCODE = '3F000', DATATYPE = place;
     ELSIF NOT has_schema_privilege(caller, target, 'CREATE') THEN
       RAISE EXCEPTION 'permission denied for schema %', target USING ERRCODE = '42501', DATATYPE = place;
@@ -366,9 +310,8 @@ BEGIN
       DATATYPE = edge.at(request ->> 'position'),
       HINT = 'EXECUTE EDGE FUNCTION calls its function; EXECUTE EDGE FUNCTION … REPLAY repeats one of its events.';
   END IF;
-  PERFORM edge_queue.add_job(task, json_build_object('message', coalesce(request -> 'input',
-      jsonb_build_object('trigger', t.name, 'firedBy', caller, 'firedAt', clock_timestamp()))),
-    max_attempts := 1000, flags := ARRAY[task]);
+  PERFORM edge.add_job(task, json_build_object('message', coalesce(request -> 'input',
+    jsonb_build_object('trigger', t.name, 'firedBy', caller, 'firedAt', clock_timestamp()))));
   RETURN '{"statements": []}';
 END $$;
 
@@ -410,7 +353,7 @@ GRANT EXECUTE ON FUNCTION edge.apply_trigger(text, jsonb) TO PUBLIC;
 CREATE FUNCTION edge.trigger_definitions() RETURNS TABLE (definition jsonb)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT jsonb_build_object('triggerId', t.trigger_id::text,
-    'namespace', CASE t.schema_name WHEN 'public' THEN 'default' ELSE t.schema_name END,
+    'namespace', edge.namespace_of(t.schema_name),
     'name', t.name, 'kind', t.kind, 'functionId', t.function_id::text, 'spec', t.spec,
     'arguments', t.arguments, 'options', t.options, 'enabled', t.enabled,
     'owner', pg_get_userbyid(t.owner), 'secret', s.secret)

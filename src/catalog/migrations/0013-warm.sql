@@ -7,10 +7,7 @@ DECLARE
   f edge.functions;
 BEGIN
   -- Without a lock: getting ready may take a while, and changes nothing.
-  SELECT * INTO f FROM edge.functions e
-    WHERE e.name = request ->> 'name' AND e.schema_name = ANY (
-      CASE WHEN request ->> 'schema' IS NULL THEN path ELSE ARRAY[(request ->> 'schema')::name] END)
-    ORDER BY array_position(path, e.schema_name) LIMIT 1;
+  SELECT * INTO f FROM edge.find(request, path);
   IF f.function_id IS NULL THEN
     PERFORM edge.refuse_missing(request);
   ELSIF NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = f.wrapper

@@ -24,10 +24,9 @@ GRANT EXECUTE ON FUNCTION edge.backlog() TO PUBLIC;
 CREATE VIEW system.edge_triggers AS
   SELECT
     coalesce(g.tgname, t.name)::text AS name,
-    CASE t.schema_name WHEN 'public' THEN 'default' ELSE t.schema_name::text END AS namespace,
+    edge.namespace_of(t.schema_name) AS namespace,
     t.kind,
-    CASE f.schema_name WHEN 'public' THEN f.name::text
-      ELSE f.schema_name || '/' || f.name END AS function_id,
+    edge.public_id(f.schema_name, f.name) AS function_id,
     g.tgrelid::regclass::text AS "table",
     CASE t.kind WHEN 'database' THEN pg_get_triggerdef(g.oid)
       WHEN 'http' THEN concat_ws(' ', t.spec ->> 'method', concat(t.spec ->> 'host', t.spec ->> 'path'))

@@ -5,6 +5,16 @@
 -- messages. A task's jobs wait while no enabled trigger takes them. The flag of a job is its task: by
 -- it a node leaves alone what is at its limit.
 
+-- One job. Its attempts are ours to count: the library's own limit is one that none reaches. Jobs of one
+-- `queue_name` run one after the other; a `job_key` that is there already adds nothing.
+CREATE OR REPLACE FUNCTION edge.add_job(
+  task text, payload json, queue_name text DEFAULT NULL, run_at timestamptz DEFAULT NULL,
+  priority integer DEFAULT NULL, job_key text DEFAULT NULL
+) RETURNS bigint LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT j.id FROM edge_queue.add_job(task, payload, queue_name, run_at, 1000, job_key, priority,
+    ARRAY[task], 'unsafe_dedupe') j
+$$;
+
 -- A message, in the caller's transaction. The right to publish is the right to call the function.
 CREATE OR REPLACE FUNCTION edge.enqueue(
   queue text, payload jsonb DEFAULT NULL, delay interval DEFAULT '0', key text DEFAULT NULL,
@@ -20,7 +30,6 @@ CREATE OR REPLACE FUNCTION edge.enqueue_as(
 DECLARE
   stack text;
   t edge.triggers;
-  added bigint;
   max_bytes constant integer := 1048576;
 BEGIN
   GET DIAGNOSTICS stack = PG_CONTEXT;
@@ -52,14 +61,10 @@ BEGIN
     RAISE EXCEPTION 'permission denied for queue "%"', queue USING ERRCODE = '42501',
       HINT = 'It needs EXECUTE on the function that its trigger calls.';
   END IF;
-  SELECT j.id INTO added FROM edge_queue.add_job('queue/' || queue,
-    -- As text: so numbers keep their digits on the way through the node.
-    json_build_object('text', payload::text, 'sentBy', caller),
-    queue_name := CASE WHEN key IS NOT NULL THEN left(queue || '/' || key, 128) END,
-    run_at := clock_timestamp() + greatest(delay, '0'), max_attempts := 1000,
-    job_key := CASE WHEN unique_key IS NOT NULL THEN queue || '/' || unique_key END,
-    priority := priority, flags := ARRAY['queue/' || queue], job_key_mode := 'unsafe_dedupe') j;
-  RETURN added;
+  -- As text: so numbers keep their digits on the way through the node.
+  RETURN edge.add_job('queue/' || queue, json_build_object('text', payload::text, 'sentBy', caller),
+    left(queue || '/' || key, 128), clock_timestamp() + greatest(delay, '0'), priority,
+    queue || '/' || unique_key);
 END $$;
 
 -- Moves recorded events of tables into jobs, in the order they were recorded; returns whether more may
@@ -172,8 +177,7 @@ BEGIN
   FOR letter IN DELETE FROM edge.dead_letters d
     WHERE d.dead_letter_id = dead_letter OR d.trigger_name = replay.trigger_name RETURNING d.*
   LOOP
-    PERFORM edge_queue.add_job(letter.task, letter.payload::json, max_attempts := 1000,
-      flags := ARRAY[letter.task]);
+    PERFORM edge.add_job(letter.task, letter.payload::json);
     sent := sent + 1;
   END LOOP;
   IF sent = 0 AND dead_letter IS NOT NULL THEN
@@ -210,6 +214,7 @@ CREATE OR REPLACE VIEW system.edge_dead_letters AS
   FROM edge.dead_letters d;
 
 GRANT SELECT ON system.edge_jobs, system.edge_dead_letters TO orla_admin;
-REVOKE ALL ON FUNCTION edge.relay_events(integer), edge.free_lost_jobs(), edge.forget_dropped_triggers(),
+REVOKE ALL ON FUNCTION edge.add_job(text, json, text, timestamptz, integer, text),
+  edge.relay_events(integer), edge.free_lost_jobs(), edge.forget_dropped_triggers(),
   edge.event_arguments(jsonb, jsonb), edge.replay(bigint, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION edge.replay(bigint, text) TO orla_admin;

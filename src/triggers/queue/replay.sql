@@ -27,14 +27,15 @@ DECLARE
   f edge.functions;
   v edge.versions;
   c edge.captured_payloads;
-  given jsonb;
 BEGIN
   GET DIAGNOSTICS stack = PG_CONTEXT;
   IF NOT edge.is_called_by(stack, 'edge.replay_execution_as', 'edge.replay_execution(jsonb)',
       'edge.replay_execution_as(request, pg_catalog.current_schemas(true), CURRENT_USER) AS result') THEN
     RAISE EXCEPTION 'edge.replay_execution_as is not for direct use' USING ERRCODE = '42501';
   END IF;
-  f := edge.locate_owned(request, path, caller);
+  -- Without a lock: the call may take a while, and changes nothing here.
+  SELECT * INTO f FROM edge.find(request, path);
+  PERFORM edge.require_owned(f, request, caller);
   BEGIN
     SELECT * INTO c FROM edge.captured_payloads p
       WHERE p.execution_id = (request ->> 'executionId')::uuid AND p.function_id = f.function_id;
@@ -55,14 +56,10 @@ BEGIN
     RAISE EXCEPTION 'edge function % has no version %', quote_ident(f.name), request ->> 'version'
       USING ERRCODE = '42704', DATATYPE = edge.at(request ->> 'position');
   END IF;
-  given := CASE
-    WHEN c.shape = 'request' THEN c.input
-    WHEN v.parameters IS NULL THEN CASE c.shape WHEN 'arguments' THEN c.input -> 0 ELSE c.input END
-    WHEN c.shape = 'arguments' THEN c.input
-    WHEN jsonb_array_length(v.parameters) = 0 THEN '[]'
-    ELSE jsonb_build_array(c.input) END;
   f.current_version_id := v.version_id;
   RETURN edge.exchange(f, caller,
     jsonb_build_object('trigger', c.trigger_name, 'eventId', c.event_id, 'kind', 'sql',
-      'request', c.shape = 'request'), given);
+      'request', c.shape = 'request'),
+    CASE c.shape WHEN 'request' THEN c.input
+      ELSE edge.fit_arguments(v.parameters, c.shape = 'arguments', c.input) END);
 END $$;

@@ -131,7 +131,7 @@ async function addTick(
     eventId: `${trigger.triggerId}/${scheduledAt}`,
   };
   await client.query(
-    `SELECT edge_queue.add_job($1, $2, queue_name => $3, max_attempts => 1000, flags => ARRAY[$1])
+    `SELECT edge.add_job($1, $2, queue_name => $3)
      WHERE NOT $4 OR NOT EXISTS (SELECT FROM edge_queue.jobs j WHERE j.task_identifier = $1)`,
     [task, JSON.stringify(payload), overlap === "queue" ? task : null, overlap === "skip"],
   );

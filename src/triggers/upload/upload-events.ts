@@ -72,7 +72,7 @@ export class UploadTriggers {
         uploadedAt: uploadedAt.toISOString(),
       };
       await client.query(
-        "SELECT edge_queue.add_job($1, $2, max_attempts => 1000, flags => ARRAY[$1])",
+        "SELECT edge.add_job($1, $2)",
         [`trigger/${trigger.trigger_id}`, JSON.stringify({ message, eventId: id })],
       );
     }
