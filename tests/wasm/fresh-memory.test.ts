@@ -49,7 +49,7 @@ test("a program finds its memory as it declares it, whatever the call before did
   // But for one that could not grow again.
   deepStrictEqual(await calls(growing("2 3", 1)), ["CA", "CA", "CA", "CA"]);
   // And too much of it is not worth keeping.
-  deepStrictEqual(await calls(growing("2", 17)), ["CA", "CA", "CA", "CA"]);
+  deepStrictEqual(await calls(growing("2", 65)), ["CA", "CA", "CA", "CA"]);
 });
 
 test("a function that trapped begins anew, in memory that it does not export", async () => {
@@ -74,7 +74,7 @@ const loads: readonly {
   { what: "programs", make: () => wasmVersion(fixture("rust-command")), calls: 12_000 },
   {
     what: "programs that grow",
-    make: () => wasmVersion(growing("17", 20), { returns: "text" }),
+    make: () => wasmVersion(growing("17", 40), { returns: "text" }),
     calls: 3_000,
   },
   { what: "components", make: () => wasmVersion(fixture("component-command")), calls: 1_000 },
