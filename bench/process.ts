@@ -123,6 +123,11 @@ export async function memoryOfAll(pids: readonly number[]): Promise<Memory> {
   };
 }
 
+export async function averageMemory(pids: readonly number[]): Promise<Memory> {
+  const all = await memoryOfAll(pids);
+  return { pssMb: all.pssMb / pids.length, privateMb: all.privateMb / pids.length };
+}
+
 /** Clock ticks of `/proc/PID/stat`: the kernel's USER_HZ, the same on every Linux. */
 const ticksPerSecond = 100;
 

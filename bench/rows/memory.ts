@@ -4,16 +4,22 @@
  * what all of them map.
  */
 import { setTimeout as pause } from "node:timers/promises";
-import { HttpConnection } from "../http-client.ts";
+import { idleInstances } from "../idle-instances.ts";
 import { startFreshOrla } from "../orla.ts";
-import { Child, type Memory, memoryOf, memoryOfAll, programBelow } from "../process.ts";
+import {
+  averageMemory,
+  Child,
+  type Memory,
+  memoryOf,
+  memoryOfAll,
+  programBelow,
+} from "../process.ts";
 import { denoProgram, nodeProgram, peerProgram } from "../programs.ts";
 import type { Goal, Line } from "../report.ts";
 import type { Row } from "../row.ts";
 
 const instances = 20;
-const callsEach = 10;
-/** For garbage collections and the refilling of pools to come to rest. */
+/** For garbage collections to come to rest. */
 const settleMs = 2000;
 
 export const memory: Row = {
@@ -60,26 +66,10 @@ export const memory: Row = {
 async function measureOrla(): Promise<{ instance: Memory; node: Memory; postgres: Memory }> {
   await using started = await startFreshOrla();
   const { orla } = started;
-  const names = Array.from({ length: instances }, (_, index) => `bench_memory_${index}`);
-  // Only a function can tell its own process from the blank ones that are kept ready.
   const code = "export default () => new Response(String(Deno.pid));";
-  await orla.sql(
-    ...names.map((name) => `CREATE EDGE FUNCTION ${name} LANGUAGE javascript AS $$ ${code} $$`),
-  );
-  const pids = new Set<number>();
-  for (const name of names) {
-    const { url, headers } = orla.endpoint(name);
-    using connection = await HttpConnection.open(url);
-    for (let call = 0; call < callsEach; call++) {
-      const { status, body } = await connection.get(url, headers);
-      if (status !== 200) throw new Error(`${url}: ${status} ${body}`);
-      pids.add(Number(body));
-    }
-  }
-  if (pids.size !== instances) throw new Error(`${pids.size} processes ran ${instances} functions`);
-  await pause(settleMs);
+  const pids = await idleInstances(orla, { language: "javascript", code, count: instances });
   return {
-    instance: await average([...pids]),
+    instance: await averageMemory(pids),
     node: await memoryOf(orla.pid),
     postgres: await memoryOfAll(await programBelow(orla.pid, "postgres")),
   };
@@ -98,7 +88,7 @@ async function measureDeno(): Promise<Memory> {
   await Promise.all(children.map((child) => child.line(/ready\n/)));
   await pause(settleMs);
   // Awaited here: the children end with this scope.
-  return await average(children.map((child) => child.pid));
+  return await averageMemory(children.map((child) => child.pid));
 }
 
 async function measureNodeWorkers(): Promise<Memory> {
@@ -118,9 +108,4 @@ function startNode(workers: number): Child {
     command: nodeProgram,
     args: [peerProgram("node-idle-workers.mjs"), String(workers)],
   });
-}
-
-async function average(pids: readonly number[]): Promise<Memory> {
-  const all = await memoryOfAll(pids);
-  return { pssMb: all.pssMb / pids.length, privateMb: all.privateMb / pids.length };
 }

@@ -5,11 +5,11 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { greeting, type WarmContender } from "../contender.ts";
-import { HttpConnection } from "../http-client.ts";
+import { idleInstances } from "../idle-instances.ts";
 import { checkAnswer } from "../load.ts";
 import { type Orla, startFreshOrla } from "../orla.ts";
 import { startPythonOnce, startPythonServer } from "../peers/python.ts";
-import { type Memory, memoryOfAll } from "../process.ts";
+import { averageMemory } from "../process.ts";
 import type { Goal, Table } from "../report.ts";
 import { medians, takeTurns } from "../rounds.ts";
 import type { Row, RowContext } from "../row.ts";
@@ -17,8 +17,7 @@ import { percentile } from "../stats.ts";
 import { callOneByOne } from "./cold.ts";
 
 const instances = 20;
-const callsEach = 10;
-const settleMs = 2000;
+const settleMs = 500;
 const pauseMs = 50;
 
 export const python: Row = {
@@ -83,7 +82,7 @@ async function callFresh(orla: Orla, prefix: string, count: number): Promise<num
   await orla.sql(
     ...names.map((name) => `CREATE EDGE FUNCTION ${name} LANGUAGE python AS $$${code}$$`),
   );
-  await pause(settleMs / 4);
+  await pause(settleMs);
   const calls = await callOneByOne(names.map((name) => orla.endpoint(name)));
   await orla.sql(...names.map((name) => `DROP EDGE FUNCTION ${name}`));
   return calls.map(({ ms }) => ms);
@@ -131,26 +130,12 @@ async function measureWarm(context: RowContext, orla: Orla): Promise<Part> {
 
 async function measureMemory(context: RowContext, orla: Orla): Promise<Part> {
   context.progress(`python memory: ${instances} instances`);
-  const names = Array.from({ length: instances }, (_, index) => `bench_python_memory_${index}`);
   const code = "import os\ndef fetch(request):\n    return Response(str(os.getpid()))\n";
-  await orla.sql(
-    ...names.map((name) => `CREATE EDGE FUNCTION ${name} LANGUAGE python AS $$${code}$$`),
-  );
-  const pids = new Set<number>();
-  for (const name of names) {
-    const { url, headers } = orla.endpoint(name);
-    using connection = await HttpConnection.open(url);
-    for (let call = 0; call < callsEach; call++) {
-      const { status, body } = await connection.get(url, headers);
-      if (status !== 200) throw new Error(`${url}: ${status} ${body}`);
-      pids.add(Number(body));
-    }
-  }
-  await pause(settleMs);
-  const { pssMb, privateMb } = await average([...pids]);
+  const pids = await idleInstances(orla, { language: "python", code, count: instances });
+  const { pssMb, privateMb } = await averageMemory(pids);
   return {
     table: {
-      title: `Python, memory of an idle instance (average of ${pids.size})`,
+      title: `Python, memory of an idle instance (average of ${instances})`,
       columns: ["PSS MB", "private MB"],
       lines: [{ contender: "Orla: instance, Python", figures: [pssMb, privateMb] }],
       notes: [],
@@ -163,9 +148,4 @@ async function measureMemory(context: RowContext, orla: Orla): Promise<Part> {
       measured: privateMb,
     },
   };
-}
-
-async function average(pids: readonly number[]): Promise<Memory> {
-  const all = await memoryOfAll(pids);
-  return { pssMb: all.pssMb / pids.length, privateMb: all.privateMb / pids.length };
 }

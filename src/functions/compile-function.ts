@@ -1,18 +1,19 @@
-/** Compiles a function of any language. */
-import { OrlaError } from "../base/errors.ts";
+/** Compiles a function of any language but Python, which its interpreter reads: `compile-python.ts`. */
 import { type CompileInput, compileModule } from "./compile.ts";
-import type { CompiledModule } from "./function.ts";
+import type { CompiledModule, Language } from "./function.ts";
+
+export interface CompilerInput extends CompileInput {
+  readonly language: Exclude<Language, "python">;
+}
 
 /** As {@link compileModule}. JavaScript and TypeScript are compiled at once. */
-export function compileFunction(input: CompileInput): CompiledModule | Promise<CompiledModule> {
+export function compileFunction(input: CompilerInput): CompiledModule | Promise<CompiledModule> {
   switch (input.language) {
     case "javascript":
     case "typescript":
       return compileModule(input);
     case "wasm":
       return compileLazily(input);
-    case "python":
-      throw new OrlaError("not_supported", "LANGUAGE python is not supported yet");
   }
 }
 

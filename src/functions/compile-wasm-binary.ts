@@ -7,6 +7,8 @@
  * https://webassembly.github.io/spec/core/binary/modules.html
  */
 
+import { type WasmMemory, WasmReader, wasmSections as sections } from "./wasm-reader.ts";
+
 export type ValueType = "i32" | "i64" | "f32" | "f64" | "v128" | "reference";
 
 export interface FunctionType {
@@ -29,12 +31,6 @@ export interface WasmExport {
   readonly type: FunctionType | null;
 }
 
-export interface WasmMemory {
-  readonly initialPages: bigint;
-  readonly is64: boolean;
-  readonly shared: boolean;
-}
-
 export interface WasmModule {
   readonly imports: readonly WasmImport[];
   readonly exports: readonly WasmExport[];
@@ -42,12 +38,10 @@ export interface WasmModule {
   readonly memories: readonly WasmMemory[];
 }
 
-const sections = { types: 1, imports: 2, functions: 3, memories: 5, exports: 7 } as const;
-
 const kinds: readonly ExternKind[] = ["function", "table", "memory", "global", "tag"];
 
 export function readWasmModule(bytes: Uint8Array): WasmModule {
-  const reader = new Reader(bytes);
+  const reader = new WasmReader(bytes);
   reader.skip(8);
   const types: (FunctionType | null)[] = [];
   const functions: (FunctionType | null)[] = [];
@@ -72,10 +66,10 @@ export function readWasmModule(bytes: Uint8Array): WasmModule {
               break;
             case "table":
               readValueType(reader);
-              readLimits(reader);
+              reader.memory();
               break;
             case "memory":
-              memories.push(readLimits(reader));
+              memories.push(reader.memory());
               break;
             case "global":
               readValueType(reader);
@@ -91,7 +85,7 @@ export function readWasmModule(bytes: Uint8Array): WasmModule {
         reader.list(() => functions.push(types[reader.size()] ?? null));
         break;
       case sections.memories:
-        reader.list(() => memories.push(readLimits(reader)));
+        reader.list(() => memories.push(reader.memory()));
         break;
       case sections.exports:
         reader.list(() => {
@@ -107,7 +101,7 @@ export function readWasmModule(bytes: Uint8Array): WasmModule {
 }
 
 /** One entry of the type section: a type, or a group of types that name each other. */
-function readRecursiveTypes(reader: Reader): (FunctionType | null)[] {
+function readRecursiveTypes(reader: WasmReader): (FunctionType | null)[] {
   if (reader.peek() !== 0x4e) return [readSubType(reader)];
   reader.byte();
   const group: (FunctionType | null)[] = [];
@@ -115,7 +109,7 @@ function readRecursiveTypes(reader: Reader): (FunctionType | null)[] {
   return group;
 }
 
-function readSubType(reader: Reader): FunctionType | null {
+function readSubType(reader: WasmReader): FunctionType | null {
   if (reader.peek() === 0x50 || reader.peek() === 0x4f) {
     reader.byte();
     reader.list(() => reader.size());
@@ -139,14 +133,14 @@ function readSubType(reader: Reader): FunctionType | null {
   }
 }
 
-function readFieldType(reader: Reader): void {
+function readFieldType(reader: WasmReader): void {
   // Packed: i8 and i16.
   if (reader.peek() === 0x78 || reader.peek() === 0x77) reader.byte();
   else readValueType(reader);
   reader.byte();
 }
 
-function readValueType(reader: Reader): ValueType {
+function readValueType(reader: WasmReader): ValueType {
   switch (reader.byte()) {
     case 0x7f:
       return "i32";
@@ -164,64 +158,5 @@ function readValueType(reader: Reader): ValueType {
       return "reference";
     default:
       return "reference";
-  }
-}
-
-function readLimits(reader: Reader): WasmMemory {
-  const flags = reader.byte();
-  const initialPages = reader.unsigned();
-  if ((flags & 1) !== 0) reader.unsigned();
-  if ((flags & 8) !== 0) reader.unsigned();
-  return { initialPages, is64: (flags & 4) !== 0, shared: (flags & 2) !== 0 };
-}
-
-class Reader {
-  offset = 0;
-  readonly #bytes: Uint8Array;
-  static readonly #utf8 = new TextDecoder();
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-  }
-
-  get atEnd(): boolean {
-    return this.offset >= this.#bytes.length;
-  }
-
-  skip(bytes: number): void {
-    this.offset += bytes;
-  }
-
-  peek(): number {
-    return this.#bytes[this.offset] ?? 0;
-  }
-
-  byte(): number {
-    return this.#bytes[this.offset++] ?? 0;
-  }
-
-  /** LEB128, signed numbers too where only their length matters. */
-  unsigned(): bigint {
-    let value = 0n;
-    for (let shift = 0n; shift < 70n; shift += 7n) {
-      const byte = this.byte();
-      value |= BigInt(byte & 0x7f) << shift;
-      if (byte < 0x80) break;
-    }
-    return value;
-  }
-
-  size(): number {
-    return Number(this.unsigned());
-  }
-
-  list(item: () => void): void {
-    for (let count = this.size(); count > 0; count--) item();
-  }
-
-  name(): string {
-    const length = this.size();
-    this.offset += length;
-    return Reader.#utf8.decode(this.#bytes.subarray(this.offset - length, this.offset));
   }
 }

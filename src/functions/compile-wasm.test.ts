@@ -39,8 +39,8 @@ Deno.test("imports, exports and types are read, whatever stands between them", (
     { name: "ü", kind: "function", type: own },
   ]);
   deepEqual(everything.memories, [
-    { initialPages: 3n, is64: false, shared: false },
-    { initialPages: 1n, is64: true, shared: false },
+    { initialPages: 3n, maximumPages: 4n, is64: false, shared: false },
+    { initialPages: 1n, maximumPages: null, is64: true, shared: false },
   ]);
 });
 

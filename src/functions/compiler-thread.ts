@@ -8,7 +8,7 @@
  */
 import { Worker } from "node:worker_threads";
 import { type ErrorCode, OrlaError } from "../base/errors.ts";
-import type { CompileInput } from "./compile.ts";
+import type { CompilerInput } from "./compile-function.ts";
 import type { CompiledModule } from "./function.ts";
 
 /** Four times what the largest module allowed needs. */
@@ -56,7 +56,7 @@ export class CompilerThread implements AsyncDisposable {
   }
 
   /** As `compileModule`; also `invalid_code` for code that takes too long. */
-  compile(input: CompileInput): Promise<CompiledModule> {
+  compile(input: CompilerInput): Promise<CompiledModule> {
     this.#waiting++;
     clearTimeout(this.#idleTimer);
     const result = this.#queue.then(() => this.#compileNow(input)).finally(() => {
@@ -74,7 +74,7 @@ export class CompilerThread implements AsyncDisposable {
     await this.#stopWorker();
   }
 
-  async #compileNow(input: CompileInput): Promise<CompiledModule> {
+  async #compileNow(input: CompilerInput): Promise<CompiledModule> {
     let answer: CompilerAnswer;
     try {
       if (this.#stopped.signal.aborted) throw stopping();
@@ -88,7 +88,7 @@ export class CompilerThread implements AsyncDisposable {
         name,
         ...(type === undefined ? {} : { type }),
       })) ?? null;
-      const request: CompileInput = { code, language, name, parameters, returns };
+      const request: CompilerInput = { code, language, name, parameters, returns };
       this.#worker.postMessage(request);
       // The worker is our own file: what it posts has this type.
       answer = await this.#nextMessage(this.#worker, input) as CompilerAnswer;
@@ -115,7 +115,7 @@ export class CompilerThread implements AsyncDisposable {
   }
 
   /** Waits for the worker; with an input under way, no longer than the time-out. */
-  async #nextMessage(worker: Worker, input?: CompileInput): Promise<unknown> {
+  async #nextMessage(worker: Worker, input?: CompilerInput): Promise<unknown> {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     const { signal } = this.#stopped;
     const stop = () => reject(stopping());
@@ -146,7 +146,7 @@ export class CompilerThread implements AsyncDisposable {
   }
 }
 
-function tooSlow(input: CompileInput, timeoutMs: number): OrlaError {
+function tooSlow(input: CompilerInput, timeoutMs: number): OrlaError {
   return new OrlaError(
     "invalid_code",
     `the code of function ${input.name} does not compile within ${timeoutMs / 1000} s`,

@@ -92,3 +92,12 @@ export type WasmComponentEntry =
   };
 
 export type WasmPlan = WasmCallPlan | WasmCommandPlan | WasmComponentPlan;
+
+/** What a memory's instances import it from; its name is its number. No author's module can: it is not WASI. */
+export const wasmMemoryModule = "orla:memory";
+
+/** In pages of 64 KiB, as `WebAssembly.Memory` takes them. */
+export interface WasmMemoryLimits {
+  readonly initial: number;
+  readonly maximum?: number;
+}

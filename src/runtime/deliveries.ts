@@ -70,6 +70,17 @@ export class Deliveries {
     return Object.values(this.#byId);
   }
 
+  /** Behind the id `begun`, sent until then, and fit to run elsewhere: so many at most, the latest first. */
+  withdrawable(begun: number, most: number, sentUntil: number): Delivery[] {
+    const found: Delivery[] = [];
+    for (const delivery of this.all().reverse()) {
+      const { invocation, callId, sentAt, phase } = delivery;
+      if (callId <= begun || found.length === most) break;
+      if (phase === "running" && invocation.repeatable && sentAt <= sentUntil) found.push(delivery);
+    }
+    return found;
+  }
+
   /** A call that is here or was not long ago. */
   logOwner(callId: number): LogOwner | undefined {
     const delivery = this.#byId[callId];

@@ -14,29 +14,23 @@
 import { OrlaError } from "../base/errors.ts";
 import type { InstanceOwner } from "./instance-owner.ts";
 import { removeTree } from "../base/remove-tree.ts";
-import type { EgressGate, EgressPass } from "../functions/egress.ts";
+import type { EgressGate } from "../functions/egress.ts";
 import type { FunctionVersion } from "../functions/function.ts";
 import type { HostServices } from "../functions/host-services.ts";
-import type { TracedModule } from "../functions/stack-trace.ts";
 import { type Frame, FrameType } from "../protocol/frame.ts";
 import { encodeMessage, type WireError } from "../protocol/messages.ts";
 import type { Outbox } from "../protocol/outbox.ts";
-import { assignmentFor, tracedModule } from "./assignment.ts";
+import { AssignedFunction } from "./assigned-function.ts";
 import type { Clock } from "./clock.ts";
-import { crashError, type Ending } from "./crash.ts";
+import type { Ending } from "./crash.ts";
 import { Deliveries, lastStarted } from "./deliveries.ts";
 import { Delivery, type DeliveryHost } from "./delivery.ts";
 import { dispatchFrame, type FrameEvents } from "./frame-dispatch.ts";
 import { FramePace } from "./frame-pace.ts";
-import {
-  cpuLimitExceeded,
-  functionError,
-  mayBeShortage,
-  memoryLimitExceeded,
-} from "./function-error.ts";
+import { cpuLimitExceeded } from "./function-error.ts";
 import { HostCalls } from "./host-calls.ts";
 import { InstanceChannel } from "./instance-channel.ts";
-import { exitOf, partCalls, saysNothing } from "./instance-end.ts";
+import { InstanceEnd } from "./instance-end.ts";
 import { InstanceLimits } from "./instance-limits.ts";
 import { InstanceLog } from "./instance-log.ts";
 import type { StartedInstance } from "./instance-start.ts";
@@ -44,7 +38,6 @@ import type { Invocation } from "./invocation.ts";
 import type { InstanceProcess } from "./launcher.ts";
 import { LifeSigns } from "./life-signs.ts";
 import type { Limiter } from "./limits.ts";
-import { writeModule } from "./module-files.ts";
 import { Pulse } from "./pulse.ts";
 
 export type InstanceState = "blank" | "assigned" | "ready" | "draining" | "gone";
@@ -67,9 +60,8 @@ export class Instance {
   readonly gone: Promise<void>;
   idleSince: number;
   #state: InstanceState = "blank";
-  #version: FunctionVersion | undefined;
-  #owner: InstanceOwner | undefined;
-  #egress: EgressPass | undefined;
+  /** Until then it is blank. */
+  #assigned: AssignedFunction | undefined;
   readonly #options: InstanceOptions;
   readonly #process: InstanceProcess;
   readonly #channel: InstanceChannel;
@@ -80,9 +72,9 @@ export class Instance {
   readonly #host: DeliveryHost;
   readonly #life: LifeSigns;
   readonly #hostCalls: HostCalls;
+  readonly #ending: InstanceEnd;
   /** The time of the frame that is being dispatched: asked for once, not by all who need it. */
   #heardAt = 0;
-  #ending: Ending | undefined;
 
   constructor(options: InstanceOptions) {
     const { id, started: { process, connection }, clock } = options;
@@ -91,6 +83,7 @@ export class Instance {
     this.idleSince = clock.now();
     this.#options = options;
     this.#process = process;
+    this.#ending = new InstanceEnd(process, clock);
     this.#log = new InstanceLog(options.directory, clock.now());
     this.#limits = new InstanceLimits({
       ...options,
@@ -129,7 +122,7 @@ export class Instance {
       services: options.hostServices,
       outbox: this.#outbox,
       instanceId: id,
-      version: () => this.#version,
+      version: () => this.#assigned?.version,
       invocationOf: (callId) => this.#deliveries.waitedFor(callId),
     });
     this.gone = this.#watchEnd(closed.promise);
@@ -165,18 +158,16 @@ export class Instance {
     const { directory } = this.#options;
     this.#state = "assigned";
     this.idleSince = this.#options.clock.now();
-    this.#version = version;
-    this.#owner = owner;
+    const assigned = this.#assigned = new AssignedFunction(version, owner, directory);
     try {
       this.#limits.begin(version);
       this.#log.begin(version, (...line) => owner.onLog(...line));
-      writeModule(version, directory, this.#process.uid);
-      this.#egress = this.#options.egress?.admit({
-        version,
+      const assignment = assigned.prepare({
+        uid: this.#process.uid,
+        egress: this.#options.egress,
         onRefused: (sentence) => this.#log.warn(sentence),
       });
-      const message = encodeMessage(assignmentFor(version, directory, this.#egress));
-      this.#outbox.text(FrameType.assign, 0, 0, message);
+      this.#outbox.text(FrameType.assign, 0, 0, encodeMessage(assignment));
     } catch (cause) {
       const reason = new OrlaError("unavailable", "an instance could not be prepared", { cause });
       this.#end({ kind: "failed", reason });
@@ -203,7 +194,7 @@ export class Instance {
 
   /** Ends once its calls are over; at once when there are none. */
   drain(): void {
-    if (this.#state === "gone" || this.#ending !== undefined) return;
+    if (this.#state === "gone" || this.#ending.isDecided) return;
     this.#state = "draining";
     if (this.idle) this.stop();
   }
@@ -217,7 +208,7 @@ export class Instance {
    * the limit and calls that linger. Returns calls to be delivered elsewhere.
    */
   tick(now: number): Invocation[] {
-    if (this.#ending !== undefined || this.#version === undefined) return [];
+    if (this.#ending.isDecided || this.#assigned === undefined) return [];
     this.#log.tellDropped(now);
     const exceeded = this.#limits.exceeded(now);
     if (exceeded !== undefined) this.#end(exceeded);
@@ -242,7 +233,7 @@ export class Instance {
 
   /** To be called now and then: it may write files although nothing is asked of it. */
   look(now: number): void {
-    const exceeded = this.#ending === undefined ? this.#limits.filesExceeded(now) : undefined;
+    const exceeded = this.#ending.isDecided ? undefined : this.#limits.filesExceeded(now);
     if (exceeded !== undefined) this.#end(exceeded);
   }
 
@@ -251,23 +242,19 @@ export class Instance {
    * loop hangs or because it waits for our word: see the sandbox's `start-gate.ts`. Latest first.
    */
   #takeBack(now: number, begun: number, most: number, sentUntil = Infinity): Invocation[] {
-    const taken: Invocation[] = [];
-    for (const delivery of this.#deliveries.all().reverse()) {
-      const { invocation, callId, sentAt, phase } = delivery;
-      if (callId <= begun || taken.length === most) break;
-      if (phase !== "running" || !invocation.repeatable || sentAt > sentUntil) continue;
-      this.#outbox.bytes(FrameType.cancel, 0, callId);
+    const taken = this.#deliveries.withdrawable(begun, most, sentUntil);
+    for (const delivery of taken) {
+      this.#outbox.bytes(FrameType.cancel, 0, delivery.callId);
       this.#forget(delivery, now);
-      taken.push(invocation);
     }
-    return taken;
+    return taken.map(({ invocation }) => invocation);
   }
 
   #asked(lastStarted: number): void {
-    const surplus = lastStarted === 0 ? 0 : this.#owner?.surplusOf(this) ?? 0;
+    const surplus = lastStarted === 0 ? 0 : this.#assigned?.owner.surplusOf(this) ?? 0;
     const taken = surplus > 0 ? this.#takeBack(this.#heardAt, lastStarted, surplus) : [];
     this.#outbox.bytes(FrameType.pong, 0, lastStarted);
-    if (taken.length > 0) this.#owner?.onTakenBack(taken);
+    if (taken.length > 0) this.#assigned?.owner.onTakenBack(taken);
   }
 
   #events(): FrameEvents {
@@ -299,21 +286,21 @@ export class Instance {
       delivery.cpuFrom = this.#limits.cpu.shared;
       delivery.invocation.instanceReady(now);
     }
-    this.#owner?.onRoom(this, "imported");
+    this.#assigned?.owner.onRoom(this, "imported");
   }
 
   #importFailed(error: WireError): void {
     if (this.#state === "ready") return; // said by the function itself, and too late
-    const version = this.#knownVersion();
-    this.#end({ kind: "failed", reason: functionError(error, version, this.#traced(version)) });
+    this.#end({ kind: "failed", reason: this.#known().importError(error) });
   }
 
   #failed({ invocation }: Delivery, error: WireError): void {
-    const { version } = invocation;
-    const payload = invocation.call.kind === "payload";
-    const failure = mayBeShortage(error) && this.#limits.isMemoryShort()
-      ? memoryLimitExceeded(version, `${error.name}: ${error.message}`)
-      : functionError(error, version, this.#traced(version), payload);
+    const isPayload = invocation.call.kind === "payload";
+    const failure = this.#known().callError(
+      error,
+      isPayload,
+      () => this.#limits.isMemoryShort(),
+    );
     invocation.fail(failure);
     // What filled the memory may be kept by the module, and would fail every later call.
     if (failure.code === "memory_limit_exceeded") this.#drainItself();
@@ -354,28 +341,22 @@ export class Instance {
     this.#limits.sampleMemory(this.#heardAt);
     if (this.#state === "draining") {
       if (this.idle) this.stop();
-    } else this.#owner?.onRoom(this, "answered");
+    } else this.#assigned?.owner.onRoom(this, "answered");
   }
 
   #drainItself(): void {
     if (this.#state !== "assigned" && this.#state !== "ready") return;
     this.drain();
-    this.#owner?.onDraining(this);
+    this.#assigned?.owner.onDraining(this);
   }
 
-  #traced(version: FunctionVersion): TracedModule {
-    return tracedModule(version, this.#options.directory);
-  }
-
-  #knownVersion(): FunctionVersion {
-    if (this.#version === undefined) throw new Error("a blank instance has no version");
-    return this.#version;
+  #known(): AssignedFunction {
+    if (this.#assigned === undefined) throw new Error("a blank instance has no version");
+    return this.#assigned;
   }
 
   #end(ending: Ending): void {
-    if (this.#ending !== undefined) return;
-    this.#ending = ending;
-    this.#process.kill();
+    this.#ending.decide(ending);
   }
 
   /** From the first sign of its end to the last trace of it. */
@@ -383,17 +364,14 @@ export class Instance {
     const broken = await Promise.race([closed, this.#process.exited.then(() => undefined)]);
     if (broken !== undefined) this.#end({ kind: "broken", cause: broken });
     this.#drainItself();
-    const exit = await exitOf(this.#process, this.#options.clock);
-    if (exit.withLauncher === true) this.#ending ??= { kind: "orphaned" };
+    const exit = await this.#ending.exit();
     this.#channel.close();
     await this.#channel.closed;
     this.#life[Symbol.dispose]();
-    const wasAssigned = this.#version !== undefined;
     this.#state = "gone";
     this.#hostCalls.close();
-    this.#egress?.[Symbol.dispose]();
-    const error = wasAssigned ? crashError(this.#ending, exit, this.#knownVersion()) : undefined;
-    this.#answerAll(error);
+    this.#assigned?.[Symbol.dispose]();
+    this.#answerAll(this.#assigned && this.#ending.error(exit, this.#assigned.version));
     await this.#limits[Symbol.asyncDispose]();
     await removeTree(this.#options.directory);
   }
@@ -402,9 +380,9 @@ export class Instance {
     const begun = this.idle ? 0 : lastStarted(this.#options.directory);
     const all = this.#deliveries.all();
     for (const { log } of all) this.#log.ended(log);
-    const unstarted = partCalls(all, begun, this.#ending, error);
+    const unstarted = this.#ending.partCalls(all, begun, error);
     this.#deliveries.clear();
     this.#log.tellDropped(Infinity);
-    this.#owner?.onGone(this, saysNothing(this.#ending) ? undefined : error, unstarted);
+    this.#assigned?.owner.onGone(this, this.#ending.saysNothing ? undefined : error, unstarted);
   }
 }

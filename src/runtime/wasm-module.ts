@@ -1,35 +1,53 @@
 /** The module of a WebAssembly function: a loader of ours, its plan, and the binary beside it. */
 import type { CompiledModule, FunctionVersion } from "../functions/function.ts";
-import type { WasmCallPlan, WasmPlan } from "../protocol/wasm-plan.ts";
+import type { WasmCallPlan, WasmMemoryLimits, WasmPlan } from "../protocol/wasm-plan.ts";
 import { linkExports } from "./script-linker.ts";
+import { importMemories } from "./wasm-memories.ts";
 
 export interface ModuleFile {
   readonly name: string;
   readonly data: string | Uint8Array;
 }
 
-const decoded = new WeakMap<CompiledModule, readonly ModuleFile[]>();
+/** What instances of a version read beside their module. */
+interface Decoded {
+  readonly files: readonly ModuleFile[];
+  /** That the binary imports. */
+  readonly memories: readonly WasmMemoryLimits[];
+}
+
+const decoded = new WeakMap<CompiledModule, Decoded>();
 
 const BINARY = "module.wasm";
 
 /** The JavaScript module that instances import, and the files it reads. Decoded once per version. */
-export function wasmModule({ module, code }: Pick<FunctionVersion, "module" | "code">): {
+export function wasmModule(
+  { module, code, options }: Pick<FunctionVersion, "module" | "code" | "options">,
+): {
   readonly code: string;
   readonly files: readonly ModuleFile[];
 } {
   const plan: WasmPlan = JSON.parse(module.code);
-  let files = decoded.get(module);
-  if (files === undefined) {
-    const texts = { ...module.files };
-    // Given as base64, the code is the binary.
-    if (plan.kind !== "component") texts[BINARY] ??= code;
-    files = Object.entries(texts).map(([name, text]) => ({
-      name,
-      data: Uint8Array.fromBase64(text),
-    }));
-    decoded.set(module, files);
+  let known = decoded.get(module);
+  if (known === undefined) {
+    known = plan.kind === "component" ? decodeComponent(module) : decodeBinary(module, code);
+    decoded.set(module, known);
   }
-  return { code: moduleCode(plan), files };
+  return { code: moduleCode(plan, known.memories, options.memoryMb), files: known.files };
+}
+
+function decodeComponent({ files = {} }: CompiledModule): Decoded {
+  const decodedFiles = Object.entries(files).map(([name, text]) => ({
+    name,
+    data: Uint8Array.fromBase64(text),
+  }));
+  return { files: decodedFiles, memories: [] };
+}
+
+/** Given as base64, the code is the binary. */
+function decodeBinary({ files = {} }: CompiledModule, code: string): Decoded {
+  const { bytes, memories } = importMemories(Uint8Array.fromBase64(files[BINARY] ?? code));
+  return { files: [{ name: BINARY, data: bytes }], memories };
 }
 
 type Loader =
@@ -73,13 +91,18 @@ export function prepareWasm({ code }: Pick<CompiledModule, "code">): void {
   loaderCode(loaderOf(JSON.parse(code)));
 }
 
-function moduleCode(plan: WasmPlan): string {
-  const options = plan.kind === "component"
-    ? "{ instantiate, read: Deno.readFileSync, log: console }"
-    : `{ bytes: Deno.readFileSync("${BINARY}"), log: console }`;
+function moduleCode(
+  plan: WasmPlan,
+  memories: readonly WasmMemoryLimits[],
+  memoryMb: number,
+): string {
+  const source = plan.kind === "component"
+    ? "instantiate, read: Deno.readFileSync"
+    : `bytes: Deno.readFileSync("${BINARY}"), memories: ${JSON.stringify(memories)}`;
   const imports = plan.kind === "component"
     ? 'import { instantiate } from "./component.js";\n'
     : "";
   return `${imports}${loaderCode(loaderOf(plan))}` +
-    `export const __orla_handler__ = await load(${JSON.stringify(plan)}, ${options});\n`;
+    `export const __orla_handler__ = await load(${JSON.stringify(plan)}, ` +
+    `{ ${source}, memoryMb: ${memoryMb}, log: console });\n`;
 }

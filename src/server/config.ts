@@ -7,13 +7,8 @@
 import { dirname, isAbsolute, resolve } from "node:path";
 import { OrlaError } from "../base/errors.ts";
 import { closestName } from "../base/closest-name.ts";
-import {
-  type Setting,
-  settingList,
-  type SettingName,
-  settings,
-  type SettingValues,
-} from "./settings.ts";
+import type { Setting } from "./setting.ts";
+import { settingList, type SettingName, settings, type SettingValues } from "./settings.ts";
 
 export interface Config extends SettingValues {
   /** The configuration file that was read. */

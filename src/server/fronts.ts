@@ -73,11 +73,12 @@ export async function startFronts(options: FrontsOptions): Promise<Fronts> {
         ...tls === null ? {} : { tls },
         translator: createTranslator(
           async (input) => {
-            if (input.language === "python") {
+            const { language } = input;
+            if (language === "python") {
               return await python.compile(input, input.options ?? defaultOptions);
             }
-            const module = await compiler.compile(input);
-            if (input.language === "wasm") prepareWasm(module);
+            const module = await compiler.compile({ ...input, language });
+            if (language === "wasm") prepareWasm(module);
             return module;
           },
           {

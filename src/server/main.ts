@@ -5,9 +5,8 @@
  * A stop is a drain: the node is withdrawn and both fronts stop accepting, while calls under way,
  * which still need everything below, come to their end.
  */
-import { createLogger, type Logger } from "../base/log.ts";
-import { type Catalog, openCatalog } from "../catalog/catalog.ts";
-import { type FunctionVersion, qualifiedName } from "../functions/function.ts";
+import { createLogger } from "../base/log.ts";
+import { openCatalog } from "../catalog/catalog.ts";
 import { startExecutionWriter } from "../observability/execution-writer.ts";
 import { FunctionMetrics } from "../observability/function-metrics.ts";
 import { Metrics } from "../observability/metrics.ts";
@@ -18,27 +17,27 @@ import { prepareWasm } from "../runtime/wasm-module.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { createRuntime } from "../runtime/create-runtime.ts";
 import { startCallbackEndpoint } from "../sqlgateway/callback.ts";
-import { besideEmbeddedPostgres, type CallbackPlace, overNetwork } from "./callback-address.ts";
 import type { Config } from "./config.ts";
-import { type Database, embeddedDatabase, externalDatabase, openPool } from "./database.ts";
+import { openPool } from "./database.ts";
 import { prepareDatabase } from "./database-check.ts";
 import { lockDataDir } from "./data-dir.ts";
-import { startEmbeddedPostgres } from "./embedded-postgres.ts";
+import { followChanges } from "./follow-changes.ts";
 import { startFronts } from "./fronts.ts";
 import { startFunctionServices } from "./function-services.ts";
-import { type Keys, loadKeys } from "./keys.ts";
-import { type Reaper, startReaper } from "./reaper.ts";
+import { loadKeys } from "./keys.ts";
+import { startReaper } from "./reaper.ts";
 import { startInstanceReports } from "./instance-reports.ts";
 import { availableMemoryBytes } from "./machine-memory.ts";
 import { NodeEgress } from "./node-egress.ts";
+import { openDatabase } from "./node-database.ts";
 import { openNodeStorage } from "./node-storage.ts";
 import { watchNode } from "./node-metrics.ts";
 import { releaseVersion } from "./release.ts";
 import { openPython } from "./python.ts";
 import { createRuntimeDir } from "./runtime-dir.ts";
+import { secretsOf } from "./secrets.ts";
 import { requireSandbox } from "./sandbox-requirement.ts";
 import { type NodeState, writeStateFile } from "./state-file.ts";
-import { s3AccessOf } from "../storage/s3-access.ts";
 import { HookRunner } from "../triggers/hooks/hook-runner.ts";
 import { HttpTriggers } from "../triggers/http/http-triggers.ts";
 import { KeySet } from "../triggers/http/key-set.ts";
@@ -240,72 +239,7 @@ export async function startOrla(
   };
 }
 
-interface DatabaseParts {
-  readonly config: Config;
-  readonly keys: Keys;
-  readonly areNew: boolean;
-  readonly runtimeDir: string;
-  readonly reaper: Reaper;
-  readonly log: Logger;
-}
-
-async function openDatabase(
-  { config, keys, areNew, runtimeDir, reaper, log }: DatabaseParts,
-  started: AsyncDisposableStack,
-): Promise<{ database: Database; callback: CallbackPlace }> {
-  if (config.databaseUrl !== null) {
-    const callback = overNetwork(config.callbackHost, config.callbackPort);
-    return { database: externalDatabase(config.databaseUrl), callback };
-  }
-  const postgres = started.use(
-    await startEmbeddedPostgres({
-      dataDir: config.dataDir,
-      runtimeDir,
-      password: keys.databasePassword,
-      passwordIsNew: areNew,
-      reaper,
-      log: log.with({ part: "postgres" }),
-    }),
-  );
-  const callback = await besideEmbeddedPostgres(runtimeDir, postgres.account);
-  return { database: embeddedDatabase(postgres), callback };
-}
-
-/** What a version holds in memory ends when another takes its place. */
-function followChanges(
-  catalog: Catalog,
-  runtime: Runtime,
-  metrics: readonly { forget(name: string): void }[],
-): () => void {
-  const names = new Map<string, string>();
-  const follow = (version: FunctionVersion) => {
-    names.set(version.functionId, qualifiedName(version));
-    runtime.keepWarm(version);
-  };
-  for (const version of catalog.current()) follow(version);
-  return catalog.onChange(({ functionId, current }) => {
-    runtime.retire(functionId, current?.versionId);
-    const name = names.get(functionId);
-    const isRenamed = current === null || qualifiedName(current) !== name;
-    if (name !== undefined && isRenamed) { for (const each of metrics) each.forget(name); }
-    if (current === null) names.delete(functionId);
-    else follow(current);
-  });
-}
-
 function portOf(text: string): number {
   const url = new URL(text);
   return Number(url.port) || (url.protocol === "https:" ? 443 : 80);
-}
-
-function secretsOf(config: Config, keys: Keys): string[] {
-  const passwordIn = (url: string | null) => url === null ? "" : new URL(url).password;
-  return [
-    ...[keys.serviceKey, keys.anonKey, keys.databasePassword],
-    s3AccessOf(keys.serviceKey).secretAccessKey,
-    ...[config.jwtSecret ?? "", config.s3SecretKey ?? ""],
-    ...[config.databaseUrl, config.redisUrl].map(passwordIn).flatMap((
-      password,
-    ) => [password, decodeURIComponent(password)]),
-  ];
 }

@@ -1,5 +1,6 @@
 /** The table of settings as a page for people: `docs/settings.md`, kept equal by a test. */
-import { type Setting, settingList, type SettingName } from "./settings.ts";
+import type { Setting } from "./setting.ts";
+import { settingList, type SettingName } from "./settings.ts";
 
 export function settingsDocument(): string {
   const supported = settingList.filter(([, { unsupported }]) => unsupported === undefined);

@@ -305,3 +305,25 @@ test("an open WebSocket outlives TIMEOUT and ends when the runtime does", async 
   await rig[Symbol.asyncDispose]();
   strictEqual(rig.finished[0]?.errorCode, "unavailable");
 });
+
+for (const language of ["javascript", "python"] as const) {
+  test(`callers who leave before their call began cost no instance: ${language}`, async () => {
+    await using rig = await startRig({ python: {} });
+    const code = language === "javascript"
+      ? `export const main = () => { const end = Date.now() + 400; while (Date.now() < end); return Deno.pid; }`
+      : `import os, time\nasync def main():\n    time.sleep(0.4)\n    return os.getpid()\n`;
+    const fn = { ...version(code, { maxInstances: 1, timeoutMs: 1000 }), language };
+    const pid = await rig.payload(fn);
+    const busy = rig.payload(fn);
+    const left = [1, 2, 3].map(() => {
+      const cancellation = new Cancellation();
+      setTimeout(() => cancellation.cancel(new OrlaError("cancelled", "gone")), 100);
+      return rejects(rig.payload(fn, null, { cancellation }), { code: "cancelled" });
+    });
+    await Promise.all(left);
+    strictEqual(await busy, pid);
+    // A call that was given up may hold its place for a second past its TIMEOUT.
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    strictEqual(await rig.payload(fn), pid);
+  });
+}

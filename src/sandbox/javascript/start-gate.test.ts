@@ -8,6 +8,7 @@ interface Call extends GatedCall {
 /** A gate on a real file, whose calls keep the processor for as long as the test says. */
 class Gate implements Disposable {
   readonly started: number[] = [];
+  readonly released: number[] = [];
   readonly pings: number[] = [];
   computeMs = 0;
   readonly #path = Deno.makeTempFileSync();
@@ -23,7 +24,8 @@ class Gate implements Disposable {
   );
 
   admit(id: number, ageMs = 0): Call {
-    const call = { id, sentAt: Date.now() - ageMs, cancelled: false };
+    const release = () => void this.released.push(id);
+    const call = { id, sentAt: Date.now() - ageMs, cancelled: false, release };
     this.gate.admit(call);
     return call;
   }
@@ -85,7 +87,7 @@ Deno.test("after a long turn it asks, and starts one call for each answer", asyn
   // One was given to another instance meanwhile.
   if (calls[1] !== undefined) calls[1].cancelled = true;
   gate.gate.pong();
-  deepEqual([gate.started, gate.marked], [[1, 3], 3]);
+  deepEqual([gate.started, gate.marked, gate.released], [[1, 3], 3, [2]]);
   await turn();
   deepEqual(gate.pings, [1]);
 });
@@ -106,7 +108,7 @@ Deno.test("a stale call starts only when everything sent before has been read", 
   deepEqual([gate.started, gate.pings], [[], [2]]);
   stale.cancelled = true;
   gate.gate.pong();
-  deepEqual(gate.started, [4]);
+  deepEqual([gate.started, gate.released], [[4], [3]]);
   gate.gate.pong();
-  deepEqual(gate.started, [4]);
+  deepEqual([gate.started, gate.released], [[4], [3]]);
 });

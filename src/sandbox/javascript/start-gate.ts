@@ -43,6 +43,8 @@ export interface GatedCall {
   readonly id: number;
   readonly sentAt: number;
   readonly cancelled: boolean;
+  /** Says that nothing of it goes on: it never began. */
+  release(): void;
 }
 
 export class StartGate<C extends GatedCall> {
@@ -92,7 +94,10 @@ export class StartGate<C extends GatedCall> {
     let next = 0;
     for (; this.#state === "open" && next < this.#held.length; next++) {
       const call = this.#held[next] as C; // in range
-      if (call.cancelled) continue;
+      if (call.cancelled) {
+        call.release();
+        continue;
+      }
       const age = now() - call.sentAt;
       if (!confirmed && age > LATE_AFTER_MS) {
         if (age > STALE_AFTER_MS) {

@@ -1,5 +1,6 @@
 /** Calls components, whose JavaScript jco made when the function was created. */
 import type { WasmComponentEntry } from "../../protocol/wasm-plan.ts";
+import { DroppedMemory } from "./dropped-memory.ts";
 import { InvalidInput } from "./invalid-input.ts";
 import { toJson } from "./texts.ts";
 
@@ -17,6 +18,8 @@ export interface ComponentOptions {
   readonly instantiate: Instantiate;
   /** Reads a file beside the module. */
   readonly read: (name: string) => Uint8Array<ArrayBuffer>;
+  /** The function's MEMORY. */
+  readonly memoryMb: number;
   readonly log: { log(line: string): void; error(line: string): void };
 }
 
@@ -26,17 +29,24 @@ export interface ComponentInstance {
   readonly exports: Exports;
   /** Bytes that its memories have grown by since it is there. */
   grownBytes(): number;
+  /** It is not used any more. */
+  drop(): void;
 }
 
 export type MakeInstance = () => Promise<ComponentInstance>;
 
+/** {@link MAX_INSTANCES} may live beside it. */
+const DROPPED_SHARE = 1 / 4;
+
 /** Makes instances; the core modules are compiled once. All are read now: later nothing can be. */
 export function componentMaker(
-  { instantiate, read }: ComponentOptions,
+  { instantiate, read, memoryMb }: ComponentOptions,
 ): (imports: Readonly<Record<string, unknown>>) => Promise<ComponentInstance> {
   const modules: Record<string, WebAssembly.Module> = {};
   const compile = (name: string) => modules[name] ??= new WebAssembly.Module(read(name));
+  const dropped = new DroppedMemory(memoryMb, DROPPED_SHARE);
   return async (imports) => {
+    dropped.makeRoom();
     const memories: { readonly memory: WebAssembly.Memory; readonly startBytes: number }[] = [];
     const start = (module: WebAssembly.Module, coreImports: WebAssembly.Imports) => {
       const instance = new WebAssembly.Instance(module, coreImports);
@@ -47,14 +57,12 @@ export function componentMaker(
       return instance;
     };
     const exports = await instantiate(compile, imports, start) as Exports;
+    const sum = (bytesOf: (memory: typeof memories[number]) => number) =>
+      memories.reduce((bytes, memory) => bytes + bytesOf(memory), 0);
     return {
       exports,
-      grownBytes: () => {
-        const grown = memories.map(({ memory, startBytes }) =>
-          memory.buffer.byteLength - startBytes
-        );
-        return grown.reduce((sum, bytes) => sum + bytes, 0);
-      },
+      grownBytes: () => sum(({ memory, startBytes }) => memory.buffer.byteLength - startBytes),
+      drop: () => dropped.add(sum(({ memory }) => memory.buffer.byteLength)),
     };
   };
 }
@@ -105,9 +113,11 @@ export class ComponentPool {
       try {
         result = await run(instance.exports);
       } catch (thrown) {
+        instance.drop();
         throw asError(thrown);
       }
       if (instance.grownBytes() < REUSE_BYTES) this.#idle.push(instance);
+      else instance.drop();
       return result;
     });
   }

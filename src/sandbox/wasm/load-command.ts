@@ -6,11 +6,12 @@ import { functionOf, WasmProgram } from "./program.ts";
 import { toJson } from "./texts.ts";
 import { Wasi, WasiExit } from "./wasi.ts";
 
-export function load(plan: WasmCommandPlan, { bytes, log }: LoadOptions) {
+export function load(plan: WasmCommandPlan, options: LoadOptions) {
+  const { log } = options;
   let stdin = new Uint8Array();
   let output: Uint8Array[] = [];
   let errors = new LastWords((line) => log.error(line));
-  const program = new WasmProgram(bytes, () => {
+  const program = new WasmProgram(options, () => {
     const wasi = new Wasi({
       args: [plan.program],
       env: Deno.env.toObject(),

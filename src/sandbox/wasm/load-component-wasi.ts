@@ -141,13 +141,13 @@ async function run(
 ): Promise<unknown> {
   const output: Uint8Array[] = [];
   const lastWords = new LastWords((line) => log.error(line));
-  const { exports } = await make({
+  const instance = await make({
     program: plan.program,
     stdin: new TextEncoder().encode(toJson(inputOf(plan, values))),
     stdout: (bytes) => output.push(bytes.slice()),
     stderr: (bytes) => lastWords.write(bytes),
   });
-  const { run } = exports["run"] as { readonly run: () => unknown };
+  const { run } = instance.exports["run"] as { readonly run: () => unknown };
   try {
     await run();
   } catch (thrown) {
@@ -156,6 +156,7 @@ async function run(
     if (code !== 0) throw code === null ? asError(thrown) : lastWords.failure(code);
   } finally {
     lastWords.end();
+    instance.drop();
   }
   return resultOf(joined(output), plan.result);
 }

@@ -5,11 +5,11 @@ import { handlerOf, numberCall } from "./number-call.ts";
 import { assemblyScriptImports } from "./host-imports.ts";
 import { WasmProgram } from "./program.ts";
 
-export function load(plan: WasmCallPlan, { bytes }: LoadOptions) {
+export function load(plan: WasmCallPlan, options: LoadOptions) {
   const makeImports = () => {
     const { env, ready } = assemblyScriptImports();
     return { imports: { env }, ready };
   };
-  const program = new WasmProgram(bytes, makeImports, plan.initialize);
+  const program = new WasmProgram(options, makeImports, plan.initialize);
   return handlerOf(plan, program, numberCall(plan, program));
 }

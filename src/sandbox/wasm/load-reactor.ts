@@ -7,10 +7,11 @@ import { OutputLines } from "./output-lines.ts";
 import { WasmProgram } from "./program.ts";
 import { Wasi } from "./wasi.ts";
 
-export function load(plan: WasmCallPlan, { bytes, log }: LoadOptions) {
+export function load(plan: WasmCallPlan, options: LoadOptions) {
+  const { log } = options;
   const output = new OutputLines((line) => log.log(line));
   const errors = new OutputLines((line) => log.error(line));
-  const program = new WasmProgram(bytes, () => {
+  const program = new WasmProgram(options, () => {
     const wasi = new Wasi({
       args: [plan.entry],
       env: Deno.env.toObject(),

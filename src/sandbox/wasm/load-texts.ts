@@ -5,10 +5,10 @@ import { handlerFor } from "./text-call.ts";
 import { assemblyScriptImports } from "./host-imports.ts";
 import { WasmProgram } from "./program.ts";
 
-export function load(plan: WasmCallPlan, { bytes }: LoadOptions) {
+export function load(plan: WasmCallPlan, options: LoadOptions) {
   const makeImports = () => {
     const { env, ready } = assemblyScriptImports();
     return { imports: { env }, ready };
   };
-  return handlerFor(plan, new WasmProgram(bytes, makeImports, plan.initialize));
+  return handlerFor(plan, new WasmProgram(options, makeImports, plan.initialize));
 }

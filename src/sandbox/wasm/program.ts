@@ -4,6 +4,10 @@
  * done; the next call gets a fresh one, which costs some 50 µs.
  */
 
+import { wasmMemoryModule } from "../../protocol/wasm-plan.ts";
+import type { LoadOptions } from "./load-options.ts";
+import { ProgramMemories } from "./program-memories.ts";
+
 /** What the host gives the module to import, made anew for each instance. */
 export type MakeImports = () => {
   readonly imports: WebAssembly.Imports;
@@ -15,10 +19,16 @@ export class WasmProgram {
   readonly #module: WebAssembly.Module;
   readonly #makeImports: MakeImports;
   readonly #initialize: string | null;
+  readonly #memories: ProgramMemories;
   #current: WebAssembly.Instance | null = null;
 
-  constructor(bytes: BufferSource, makeImports: MakeImports, initialize: string | null) {
+  constructor(
+    { bytes, memories, memoryMb }: LoadOptions,
+    makeImports: MakeImports,
+    initialize: string | null,
+  ) {
     this.#module = new WebAssembly.Module(bytes);
+    this.#memories = new ProgramMemories(memories, memoryMb);
     this.#makeImports = makeImports;
     this.#initialize = initialize;
   }
@@ -27,10 +37,13 @@ export class WasmProgram {
     return this.#current ??= this.fresh();
   }
 
-  /** One of the caller's own. */
+  /** In memory that is as good as new. Ends the one before. */
   fresh(): WebAssembly.Instance {
     const { imports, ready } = this.#makeImports();
-    const instance = new WebAssembly.Instance(this.#module, imports);
+    const instance = new WebAssembly.Instance(this.#module, {
+      ...imports,
+      [wasmMemoryModule]: this.#memories.take(),
+    });
     ready(instance);
     if (this.#initialize !== null) functionOf(instance, this.#initialize)();
     return instance;
