@@ -1,7 +1,7 @@
 /** `POST /api/v1/queues/{name}/messages`: a message for the trigger on a queue. */
 import { z } from "zod";
 import { OrlaError } from "../base/errors.ts";
-import { parseJson } from "../gateway/json-text.ts";
+import { parseJsonExactly } from "../gateway/json-text.ts";
 import { decodeText, jsonResponse } from "../gateway/payload-call.ts";
 import type { Route } from "../gateway/route.ts";
 
@@ -71,7 +71,7 @@ export function queueRoutes(queues: Queues): readonly Route[] {
       responses: { "202": { description: '`{"job_id"}`, or `{"job_ids"}` of several' } },
     },
     handle: async ({ params, request, readBody, requestId }) => {
-      const body = parseJson(decodeText(await readBody()) || "{}");
+      const body = parseJsonExactly(decodeText(await readBody()) || "{}");
       const one = !isObject(body) || !("messages" in body);
       const messages = one ? [parse(message, body)] : parse(several, body).messages;
       const key = idempotencyKey.safeParse(request.headers.get(IDEMPOTENCY_HEADER));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { OrlaError } from "../base/errors.ts";
-import { jsonErrorPosition, parseJson } from "./json-text.ts";
+import { jsonErrorPosition, parseJson, parseJsonExactly } from "./json-text.ts";
 
 const broken: readonly [text: string, position: number][] = [
   ["", 0],
@@ -53,4 +53,17 @@ Deno.test("JSON is no error, and any cut of it is one at or before the cut", () 
     const cut = text.slice(0, n % text.length);
     assert.ok(jsonErrorPosition(cut) <= cut.length);
   }));
+});
+
+Deno.test("numbers keep their digits through parseJsonExactly", () => {
+  const text = '{"a":[9007199254740993,-12345678901234567890.5,0.12345678901234567891,1e2],"b":1}';
+  assert.equal(
+    JSON.stringify(parseJsonExactly(text)),
+    text.replace("1e2", "100"),
+  );
+  assert.deepEqual(parseJsonExactly('{"n": 12, "s": "9007199254740993"}'), {
+    n: 12,
+    s: "9007199254740993",
+  });
+  assert.throws(() => parseJsonExactly("{"), OrlaError);
 });

@@ -26,6 +26,21 @@ export function parseJson(text: string): unknown {
   }
 }
 
+/** As `parseJson`, but numbers that no double holds keep their digits when they are written as JSON. */
+export function parseJsonExactly(text: string): unknown {
+  const value = parseJson(text);
+  return /\d{16}/.test(text) ? JSON.parse(text, keepDigits) : value;
+}
+
+function keepDigits(_key: string, value: unknown, context?: { source?: string }): unknown {
+  const source = context?.source;
+  if (typeof value !== "number" || source === undefined || String(value) === source) return value;
+  return Number.isSafeInteger(value) ? value : rawJson(source);
+}
+
+// TypeScript's library does not know it yet.
+const { rawJSON: rawJson } = JSON as unknown as { rawJSON(text: string): unknown };
+
 const blank = /[ \t\n\r]*/y;
 const scalar =
   /"(?:[ !#-[\]-\uffff]|\\(?:["\\/bfnrt]|u[\dA-Fa-f]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;

@@ -244,7 +244,7 @@ Deno.test("a signal and a time-out end the call, and what it runs", async () => 
 const messages = (queue: string) =>
   session.rows(
     `SELECT j.job_id::text AS id, j.priority, j.status, j.key,
-       p.payload -> 'message' AS message FROM system.edge_jobs j
+       edge.readable_payload(p.payload::jsonb) -> 'message' AS message FROM system.edge_jobs j
      JOIN edge_queue._private_jobs p ON p.id = j.job_id WHERE j.queue = $1 ORDER BY j.job_id`,
     [queue],
   );
