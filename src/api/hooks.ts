@@ -1,5 +1,6 @@
 /** `POST /api/v1/hooks/{name}`: a moment of somebody's pipeline, told to the functions that wait for it. */
 import { OrlaError } from "../base/errors.ts";
+import { plainName } from "../base/plain-name.ts";
 import { parseJson } from "../gateway/json-text.ts";
 import { decodeText, jsonResponse } from "../gateway/payload-call.ts";
 import type { Route } from "../gateway/route.ts";
@@ -9,8 +10,6 @@ export interface Hooks {
   /** Calls every function of the hook; failures are among the results. */
   run(hook: string, context: string): Promise<readonly unknown[]>;
 }
-
-const hookName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 
 export function hookRoutes(hooks: Hooks): readonly Route[] {
   return [{
@@ -30,7 +29,7 @@ export function hookRoutes(hooks: Hooks): readonly Route[] {
     },
     handle: async ({ params, readBody, requestId }) => {
       const name = params["name"] ?? "";
-      if (!hookName.test(name)) {
+      if (!plainName.test(name)) {
         throw new OrlaError("invalid_request", `"${name}" cannot be the name of a hook.`);
       }
       const text = decodeText(await readBody());

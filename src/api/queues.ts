@@ -82,8 +82,7 @@ export function queueRoutes(queues: Queues): readonly Route[] {
       }
       const ids = await queues.publish(params["name"] ?? "", messages, key.data);
       const answer = one ? { job_id: ids[0] } : { job_ids: ids };
-      const response = jsonResponse(JSON.stringify(answer), ["x-request-id", requestId]);
-      return new Response(response.body, { status: 202, headers: response.headers });
+      return jsonResponse(JSON.stringify(answer), ["x-request-id", requestId], 202);
     },
   }];
 }

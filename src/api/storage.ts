@@ -236,8 +236,7 @@ function shown({ bucket, name, size, contentType, etag, uploadedAt }: StoredObje
 }
 
 function answer({ requestId }: Exchange, status: number, body: unknown): Response {
-  const response = jsonResponse(JSON.stringify(body), ["x-request-id", requestId]);
-  return new Response(response.body, { status, headers: response.headers });
+  return jsonResponse(JSON.stringify(body), ["x-request-id", requestId], status);
 }
 
 function operation(

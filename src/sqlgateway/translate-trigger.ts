@@ -1,5 +1,6 @@
 /** Statements about triggers, as the requests that `edge.apply` takes. */
 import { OrlaError } from "../base/errors.ts";
+import { BUCKET_NAME_RULE, isBucketName, PLAIN_NAME_RULE, plainName } from "../base/plain-name.ts";
 import { isDefault } from "../functions/options.ts";
 import type { QualifiedName } from "../sql/ast.ts";
 import type {
@@ -17,9 +18,6 @@ import { triggerOptions } from "../triggers/trigger-option-table.ts";
 import { parseTriggerOptions } from "../triggers/trigger-options.ts";
 import { characterPosition } from "./rewrite.ts";
 import { authRequest, checkValues, isWritten, placed } from "./trigger-option-checks.ts";
-
-/** Letters, digits, dots, dashes, underscores: fit for URLs, files and logs. */
-const objectName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 
 export function createTriggerRequest(text: string, statement: CreateTrigger): unknown {
   const { source, name } = statement;
@@ -196,11 +194,12 @@ function checkCombination(
   }
 }
 
-function named(name: PlacedText, what: string): string {
-  if (objectName.test(name.text)) return name.text;
+function named(name: PlacedText, what: "queue" | "bucket" | "hook"): string {
+  const isBucket = what === "bucket";
+  if (isBucket ? isBucketName(name.text) : plainName.test(name.text)) return name.text;
   throw new OrlaError("invalid_option", `"${name.text}" cannot be the name of a ${what}`, {
     position: name.span.start,
-    hint: "A name has at most 100 letters, digits, dots, dashes and underscores.",
+    hint: isBucket ? BUCKET_NAME_RULE : PLAIN_NAME_RULE,
   });
 }
 

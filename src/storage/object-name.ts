@@ -1,10 +1,6 @@
 /** Names of buckets and objects, as people write them in URLs. */
 import { OrlaError } from "../base/errors.ts";
-
-const bucketName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
-
-/** `/storage/v1/tus` is where resumable uploads begin, `/storage/v1/s3` where clients of S3 go. */
-const taken: ReadonlySet<string> = new Set(["tus", "s3"]);
+import { BUCKET_NAME_RULE, isBucketName } from "../base/plain-name.ts";
 
 /** As S3 has it. */
 const MAX_NAME_BYTES = 1024;
@@ -14,10 +10,9 @@ const controls = /[\u0000-\u001f\u007f]/;
 
 /** Throws `invalid_request`. */
 export function checkBucketName(bucket: string): void {
-  if (bucketName.test(bucket) && !taken.has(bucket)) return;
+  if (isBucketName(bucket)) return;
   throw new OrlaError("invalid_request", `"${bucket}" cannot be the name of a bucket.`, {
-    hint:
-      "A name has at most 100 letters, digits, dots, dashes and underscores, and is not tus or s3.",
+    hint: BUCKET_NAME_RULE,
   });
 }
 

@@ -29,6 +29,16 @@ async function status(response: Promise<Response>): Promise<number> {
   return status;
 }
 
+Deno.test("no trigger waits for a bucket that cannot be", async () => {
+  for (const bucket of ["tus", "s3", "a b", ""]) {
+    const statement = `CREATE TRIGGER never ON FILE_UPLOAD BUCKET '${bucket}'
+      EXECUTE EDGE FUNCTION nothing`;
+    const { code, message, position } = await session.failure(statement);
+    assert.deepEqual([code, message], ["22023", `"${bucket}" cannot be the name of a bucket`]);
+    assert.equal(position, String(statement.indexOf(`'${bucket}'`) + 2));
+  }
+});
+
 Deno.test("names: any text, in the letters it came in, up to 1024 bytes", async () => {
   const kept = [
     ...["café", "cafe\u0301", ".hidden", "a b+c&d=e?f#g%h", "日本/語.txt", "\u{1f600}", "..."],
