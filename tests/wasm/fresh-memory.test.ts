@@ -78,6 +78,12 @@ const loads: readonly {
     calls: 3_000,
   },
   { what: "components", make: () => wasmVersion(fixture("component-command")), calls: 1_000 },
+  // It keeps every request for good.
+  {
+    what: "requests to a component",
+    make: () => wasmVersion(fixture("component-http"), { maxInstances: 1 }),
+    calls: 12_000,
+  },
   {
     what: "functions that trap",
     make: () => wasmVersion(COUNTING, counting),

@@ -35,6 +35,9 @@ export interface ComponentInstance {
 
 export type MakeInstance = () => Promise<ComponentInstance>;
 
+/** A component's JavaScript and stack, and what they hold, beside its own memory. */
+const BESIDE_BYTES = 4 << 20;
+
 /** {@link MAX_INSTANCES} may live beside it. */
 const DROPPED_SHARE = 1 / 4;
 
@@ -62,7 +65,7 @@ export function componentMaker(
     return {
       exports,
       grownBytes: () => sum(({ memory, startBytes }) => memory.buffer.byteLength - startBytes),
-      drop: () => dropped.add(sum(({ memory }) => memory.buffer.byteLength)),
+      drop: () => dropped.add(BESIDE_BYTES + sum(({ memory }) => memory.buffer.byteLength)),
     };
   };
 }
@@ -70,7 +73,13 @@ export function componentMaker(
 /** As much as an instance may grow and be used again: what it holds by then may be mostly garbage. */
 const REUSE_BYTES = 16 << 20;
 
-/** A component's JavaScript and stack take some 4 MB beside its own memory. */
+/**
+ * Resources that the component does not drop are held by the JavaScript around it for as long as the
+ * instance lives: a request that is forgotten takes some 5 KB.
+ */
+const REUSE_CALLS = 200;
+
+/** Each takes {@link BESIDE_BYTES} and its memory. */
 const MAX_INSTANCES = 8;
 
 /** Lets so many calls have an instance at a time; the others wait, first come first. */
@@ -92,23 +101,28 @@ export class InstanceTurns {
   }
 }
 
+interface UsedInstance {
+  readonly instance: ComponentInstance;
+  readonly calls: number;
+}
+
 /**
  * Instances that wait for calls. A component runs one at a time, even where that waits: a call that
  * comes meanwhile gets another instance. One that failed is not used again.
  */
 export class ComponentPool {
   readonly #make: MakeInstance;
-  readonly #idle: ComponentInstance[];
+  readonly #idle: UsedInstance[];
   readonly #turns = new InstanceTurns();
 
   constructor(make: MakeInstance, first: ComponentInstance) {
     this.#make = make;
-    this.#idle = [first];
+    this.#idle = [{ instance: first, calls: 0 }];
   }
 
   use<T>(run: (exports: Exports) => Promise<T> | T): Promise<T> {
     return this.#turns.take(async () => {
-      const instance = this.#idle.pop() ?? await this.#make();
+      const { instance, calls } = this.#idle.pop() ?? { instance: await this.#make(), calls: 0 };
       let result: T;
       try {
         result = await run(instance.exports);
@@ -116,7 +130,8 @@ export class ComponentPool {
         instance.drop();
         throw asError(thrown);
       }
-      if (instance.grownBytes() < REUSE_BYTES) this.#idle.push(instance);
+      const used = { instance, calls: calls + 1 };
+      if (used.calls < REUSE_CALLS && instance.grownBytes() < REUSE_BYTES) this.#idle.push(used);
       else instance.drop();
       return result;
     });
