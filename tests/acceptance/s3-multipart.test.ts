@@ -17,6 +17,7 @@ import { type OrlaProcess, startOrlaProcess } from "../orla.ts";
 import { startTestPostgres } from "../postgres.ts";
 import { growthDuring } from "./memory.ts";
 import { failureOf, s3ClientOf, sha256Of, testBytes } from "./s3-client.ts";
+import { notedOf, noteUploads } from "./noted-uploads.ts";
 import { openSession, type SqlSession } from "./sql-session.ts";
 
 const MB = 2 ** 20;
@@ -58,18 +59,7 @@ async function killAndStart(): Promise<void> {
 Deno.test.beforeAll(async () => {
   dataDir = await Deno.makeTempDir({ prefix: "orla-s3-" });
   await start();
-  await session.rows("CREATE TABLE told (event jsonb)");
-  await session.rows(`CREATE EDGE FUNCTION tell LANGUAGE javascript AS $$
-    export async function main(event) {
-      const db = await connectToDatabase();
-      await db.query("INSERT INTO told VALUES ($1)", [JSON.stringify(event)]);
-    }
-  $$`);
-  for (const bucket of ["big", "cut", "completed", "limited"]) {
-    await session.rows(
-      `CREATE TRIGGER ${bucket} ON FILE_UPLOAD BUCKET '${bucket}' EXECUTE EDGE FUNCTION tell`,
-    );
-  }
+  await noteUploads(session, ["big", "cut", "completed", "limited"]);
 });
 Deno.test.afterAll(async () => {
   await end();
@@ -80,9 +70,7 @@ async function toldOf(bucket: string, count: number): Promise<unknown[]> {
   // The job of a dead node is free after its heartbeat has been missed for 30 s.
   const deadline = Date.now() + 60_000;
   for (;;) {
-    const rows = await session.rows("SELECT event FROM told WHERE event ->> 'bucket' = $1", [
-      bucket,
-    ]);
+    const rows = await notedOf(session, bucket);
     if (rows.length >= count || Date.now() > deadline) return rows.map(({ event }) => event);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

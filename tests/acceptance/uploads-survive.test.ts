@@ -5,6 +5,7 @@ import { join } from "node:path";
 import * as tus from "tus-js-client";
 import { type OrlaProcess, startOrlaProcess } from "../orla.ts";
 import { growthDuring } from "./memory.ts";
+import { notedOf, noteUploads } from "./noted-uploads.ts";
 import { openSession, type SqlSession } from "./sql-session.ts";
 
 const MB = 2 ** 20;
@@ -38,18 +39,7 @@ async function killAndStart(): Promise<void> {
 Deno.test.beforeAll(async () => {
   dataDir = await Deno.makeTempDir({ prefix: "orla-uploads-" });
   await start();
-  await session.rows("CREATE TABLE told (event jsonb)");
-  await session.rows(`CREATE EDGE FUNCTION tell LANGUAGE javascript AS $$
-    export async function main(event) {
-      const db = await connectToDatabase();
-      await db.query("INSERT INTO told VALUES ($1)", [JSON.stringify(event)]);
-    }
-  $$`);
-  for (const bucket of ["big", "cut", "many", "resumed", "whole"]) {
-    await session.rows(
-      `CREATE TRIGGER ${bucket} ON FILE_UPLOAD BUCKET '${bucket}' EXECUTE EDGE FUNCTION tell`,
-    );
-  }
+  await noteUploads(session, ["big", "cut", "many", "resumed", "whole"]);
 });
 Deno.test.afterAll(async () => {
   await session.close();
@@ -57,8 +47,7 @@ Deno.test.afterAll(async () => {
   await Deno.remove(dataDir, { recursive: true });
 });
 
-const toldOf = (bucket: string) =>
-  session.rows("SELECT event FROM told WHERE event ->> 'bucket' = $1", [bucket]);
+const toldOf = (bucket: string) => notedOf(session, bucket);
 
 function nameOf(event: unknown): string {
   if (typeof event !== "object" || event === null) throw new Error("no event");
