@@ -1,59 +1,12 @@
 import assert from "node:assert/strict";
-import pg from "pg";
-import { OrlaError } from "../base/errors.ts";
-import { silentLogger } from "../base/log.ts";
 import { startTestServer, type TestServer } from "../catalog/test-database.ts";
-import { DiskStore } from "./disk-store.ts";
-import { ObjectTable, type StoredObject } from "./object-table.ts";
-import { Objects } from "./objects.ts";
+import { type TestObjects, withObjects as withTestObjects } from "./test-objects.ts";
 
 let server: TestServer;
 Deno.test.beforeAll(async () => void (server = await startTestServer()));
 Deno.test.afterAll(async () => await server[Symbol.asyncDispose]());
 
-interface Place {
-  readonly objects: Objects;
-  readonly recorded: StoredObject[];
-  /** Refuses to record what comes. */
-  fail: boolean;
-  maxBytes: number;
-  stored(): Promise<string[]>;
-  readonly store: DiskStore;
-}
-
-async function withObjects(work: (place: Place) => Promise<void>): Promise<void> {
-  await using database = await server.createDatabase();
-  const directory = await Deno.makeTempDir();
-  const pool = new pg.Pool(database.config);
-  // `end` does not wait for the last byte of its connections, which the dropped database cuts.
-  pool.on("connect", (client) => client.on("error", () => {}));
-  pool.on("error", () => {});
-  const store = await DiskStore.open(directory);
-  const recorded: StoredObject[] = [];
-  const events = {
-    maxSizeBytes: () => place.maxBytes,
-    record: (_client: unknown, object: StoredObject) => {
-      if (place.fail) throw new OrlaError("unavailable", "not now");
-      recorded.push(object);
-      return Promise.resolve();
-    },
-  };
-  const table = new ObjectTable(pool, events);
-  const place: Place = {
-    objects: new Objects({ store, table, events, log: silentLogger }),
-    recorded,
-    fail: false,
-    maxBytes: 1000,
-    stored: async () => (await Array.fromAsync(store.list(""))).map(({ key }) => key),
-    store,
-  };
-  try {
-    await work(place);
-  } finally {
-    await pool.end();
-    await Deno.remove(directory, { recursive: true });
-  }
-}
+const withObjects = (work: (place: TestObjects) => Promise<void>) => withTestObjects(server, work);
 
 const upload = (name: string, text: string) => ({
   bucket: "b",
