@@ -52,12 +52,20 @@ export interface HttpTriggersOptions {
   readonly tokens: TokenVerifier;
 }
 
+/** What a route leads to; its options are read once. */
+interface Destination {
+  readonly trigger: TriggerOf<"http">;
+  readonly cause: Cause;
+  readonly needsBody: boolean;
+  readonly isRecorded: boolean;
+}
+
 const anybody: Caller = { role: null, service: false };
 
 export class HttpTriggers {
   readonly #options: HttpTriggersOptions;
   readonly #whitelists = new WeakMap<TriggerOf<"http">, BlockList>();
-  #tree = new RouteTree<TriggerOf<"http">>([]);
+  #tree = new RouteTree<Destination>([]);
 
   constructor(options: HttpTriggersOptions) {
     this.#options = options;
@@ -75,14 +83,14 @@ export class HttpTriggers {
     const found = this.#tree.match(method, host, path);
     if (found === undefined) return undefined;
     if (found.found === "methods") return { allow: found.allow };
-    const trigger = found.value;
+    const { trigger, cause, needsBody, isRecorded } = found.value;
     return {
-      cause: { triggerName: qualifiedName(trigger), eventId: null },
+      cause,
       params: found.params,
-      needsBody: isSigned(String(optionOf(trigger, "AUTH"))),
+      needsBody,
       version: () => this.#options.functions.currentVersion(trigger.functionId),
       admit: (request) => this.#admit(trigger, request),
-      record: isCaptured(trigger) ? (call) => this.#record(trigger, call) : null,
+      record: isRecorded ? (call) => this.#record(trigger, call) : null,
     };
   }
 
@@ -101,7 +109,12 @@ export class HttpTriggers {
     this.#tree = new RouteTree(
       this.#options.directory.ofKind("http").filter(({ enabled }) => enabled).map((trigger) => ({
         ...{ host: trigger.spec.host, method: trigger.spec.method, path: trigger.spec.path },
-        value: trigger,
+        value: {
+          trigger,
+          cause: { triggerName: qualifiedName(trigger), eventId: null },
+          needsBody: isSigned(String(optionOf(trigger, "AUTH"))),
+          isRecorded: isCaptured(trigger),
+        },
       })),
     );
   }
