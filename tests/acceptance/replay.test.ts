@@ -112,6 +112,27 @@ Deno.test("a request that nobody signs is kept when CAPTURE says so", async () =
   assert.deepEqual(await kept(later), []);
 });
 
+Deno.test("REDACT reads a body as functions do: as JSON, else as the form it says it is", async () => {
+  await session.rows(`CREATE TRIGGER cards ON HTTP POST '/cards' WITH CAPTURE = true,
+    REDACT = ('card') EXECUTE EDGE FUNCTION pay`);
+  const bodyOf = async (type: string, body: string) => {
+    const id = await send("/cards", { body, headers: { "content-type": type } });
+    const { input } = await record(id) as { input: { body: unknown } };
+    return input.body;
+  };
+  const form = "application/x-www-form-urlencoded";
+  assert.deepEqual(await bodyOf(form, '{"card": "4242", "n": 1}'), {
+    text: '{"card":"[redacted]","n":1}',
+  });
+  assert.deepEqual(
+    await bodyOf(`${form.toUpperCase()}; charset=utf-8`, "card=4242&n=1&card=4243"),
+    {
+      text: "card=%5Bredacted%5D&n=1",
+    },
+  );
+  assert.deepEqual(await bodyOf("text/plain", "card=4242"), { text: "[redacted]" });
+});
+
 Deno.test("what hooks were called with is kept, unless CAPTURE says no", async () => {
   const response = await fetch(`${orla.http}/api/v1/hooks/post-backup`, {
     method: "POST",

@@ -52,14 +52,13 @@ function redactedBody(
 ): RecordedBody {
   if (keys.size === 0 || body === null) return body;
   if (!("text" in body)) return { text: REDACTED };
-  if (contentType.startsWith("application/x-www-form-urlencoded")) {
-    const fields = new URLSearchParams(body.text);
-    redactFields(fields, keys);
-    return { text: fields.toString() };
-  }
   try {
     return { text: JSON.stringify(redacted(JSON.parse(body.text), keys)) };
   } catch {
-    return { text: REDACTED };
+    // `curl -d` calls everything a form, so a form is only what is no JSON.
+    if (!/^application\/x-www-form-urlencoded\b/i.test(contentType)) return { text: REDACTED };
+    const fields = new URLSearchParams(body.text);
+    redactFields(fields, keys);
+    return { text: fields.toString() };
   }
 }
