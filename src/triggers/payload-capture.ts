@@ -53,7 +53,8 @@ export class PayloadCapture implements AsyncDisposable {
       ...call,
       functionId: trigger.functionId,
       triggerName: qualifiedName(trigger),
-      redact: redactedKeys(trigger),
+      // Requests come redacted: theirs are not the keys of the record.
+      redact: call.shape === "request" ? [] : redactedKeys(trigger),
     });
     this.#timer ??= setTimeout(() => void this.flush(), WRITE_EVERY_MS);
   }

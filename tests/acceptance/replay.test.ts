@@ -114,10 +114,11 @@ Deno.test("a request that nobody signs is kept when CAPTURE says so", async () =
 
 Deno.test("REDACT reads a body as functions do: as JSON, else as the form it says it is", async () => {
   await session.rows(`CREATE TRIGGER cards ON HTTP POST '/cards' WITH CAPTURE = true,
-    REDACT = ('card') EXECUTE EDGE FUNCTION pay`);
+    REDACT = ('card', 'url', 'text', 'method') EXECUTE EDGE FUNCTION pay`);
   const bodyOf = async (type: string, body: string) => {
     const id = await send("/cards", { body, headers: { "content-type": type } });
-    const { input } = await record(id) as { input: { body: unknown } };
+    const { input } = await record(id) as { input: { body: unknown; method: unknown } };
+    assert.equal(input.method, "POST");
     return input.body;
   };
   const form = "application/x-www-form-urlencoded";

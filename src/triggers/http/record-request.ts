@@ -29,7 +29,7 @@ export function recordRequest(call: HttpCall, redact: readonly string[]): Record
       ? null
       : redactedBody(recordBody(body), headers["content-type"] ?? "", keys),
     params: redacted(params, keys) as Record<string, string>,
-    user,
+    user: redacted(user, keys) as HttpCall["user"] ?? null, // its values are text
   };
 }
 
